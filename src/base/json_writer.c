@@ -1,0 +1,243 @@
+#include "base/json_writer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void json_writer_init(struct json_writer *writer, struct buffer *out)
+{
+    writer->out = out;
+    writer->comma = false;
+}
+
+static void separate(struct json_writer *writer)
+{
+    if (writer->comma)
+        buffer_append_char(writer->out, ',');
+    writer->comma = true;
+}
+
+static void open_with(struct json_writer *writer, char bracket)
+{
+    separate(writer);
+    buffer_append_char(writer->out, bracket);
+    writer->comma = false;
+}
+
+static void close_with(struct json_writer *writer, char bracket)
+{
+    buffer_append_char(writer->out, bracket);
+    writer->comma = true;
+}
+
+void json_begin_object(struct json_writer *writer)
+{
+    open_with(writer, '{');
+}
+
+void json_end_object(struct json_writer *writer)
+{
+    close_with(writer, '}');
+}
+
+void json_begin_array(struct json_writer *writer)
+{
+    open_with(writer, '[');
+}
+
+void json_end_array(struct json_writer *writer)
+{
+    close_with(writer, ']');
+}
+
+static void append_escape(struct buffer *out, unsigned char c)
+{
+    switch (c) {
+    case '"':
+        buffer_append(out, "\\\"", 2);
+        break;
+    case '\\':
+        buffer_append(out, "\\\\", 2);
+        break;
+    case '\n':
+        buffer_append(out, "\\n", 2);
+        break;
+    case '\r':
+        buffer_append(out, "\\r", 2);
+        break;
+    case '\t':
+        buffer_append(out, "\\t", 2);
+        break;
+    default:
+        buffer_printf(out, "\\u%04x", c);
+    }
+}
+
+/* Copies runs between the characters that need an escape. */
+static void append_quoted(struct buffer *out, const char *text, size_t length)
+{
+    buffer_append_char(out, '"');
+    size_t start = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+            continue;
+        buffer_append(out, text + start, i - start);
+        append_escape(out, c);
+        start = i + 1;
+    }
+    buffer_append(out, text + start, length - start);
+    buffer_append_char(out, '"');
+}
+
+void json_key(struct json_writer *writer, const char *key)
+{
+    separate(writer);
+    append_quoted(writer->out, key, strlen(key));
+    buffer_append_char(writer->out, ':');
+    writer->comma = false;
+}
+
+void json_text_n(struct json_writer *writer, const char *text, size_t length)
+{
+    separate(writer);
+    append_quoted(writer->out, text, length);
+}
+
+void json_text(struct json_writer *writer, const char *text)
+{
+    if (text == NULL)
+        json_nothing(writer);
+    else
+        json_text_n(writer, text, strlen(text));
+}
+
+void json_int(struct json_writer *writer, int64_t value)
+{
+    separate(writer);
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
+    buffer_append(writer->out, digits, (size_t)length);
+}
+
+void json_number(struct json_writer *writer, double value, int decimals)
+{
+    if (!isfinite(value)) {
+        json_nothing(writer);
+        return;
+    }
+    separate(writer);
+    char digits[352];
+    int length = snprintf(digits, sizeof digits, "%.*f", decimals, value);
+    if (strchr(digits, '.') != NULL) {
+        while (digits[length - 1] == '0')
+            length--;
+        if (digits[length - 1] == '.')
+            length--;
+    }
+    if (length == 2 && digits[0] == '-' && digits[1] == '0')
+        buffer_append(writer->out, "0", 1);
+    else
+        buffer_append(writer->out, digits, (size_t)length);
+}
+
+void json_bool(struct json_writer *writer, bool value)
+{
+    separate(writer);
+    buffer_append_string(writer->out, value ? "true" : "false");
+}
+
+void json_nothing(struct json_writer *writer)
+{
+    separate(writer);
+    buffer_append(writer->out, "null", 4);
+}
+
+void json_raw(struct json_writer *writer, const char *json, size_t length)
+{
+    separate(writer);
+    buffer_append(writer->out, json, length);
+}
+
+static void write_real(struct json_writer *writer, double value)
+{
+    separate(writer);
+    /* the shortest of 15 and 17 digits that reads back as the same number */
+    char digits[40];
+    snprintf(digits, sizeof digits, "%.15g", value);
+    double back = 0;
+    if (sscanf(digits, "%lf", &back) != 1 || back < value || back > value)
+        snprintf(digits, sizeof digits, "%.17g", value);
+    buffer_append_string(writer->out, digits);
+    if (strpbrk(digits, ".e") == NULL)
+        buffer_append(writer->out, ".0", 2);
+}
+
+static void write_object(struct json_writer *writer, const json_t *object)
+{
+    json_begin_object(writer);
+    /* jansson's iteration functions take a non-const object but do not change it */
+    json_t *readable = (json_t *)(uintptr_t)object;
+    const char *key;
+    json_t *value;
+    json_object_foreach (readable, key, value) {
+        json_key(writer, key);
+        json_value(writer, value);
+    }
+    json_end_object(writer);
+}
+
+void json_value(struct json_writer *writer, const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        write_object(writer, value);
+        break;
+    case JSON_ARRAY:
+        json_begin_array(writer);
+        for (size_t i = 0; i < json_array_size(value); i++)
+            json_value(writer, json_array_get(value, i));
+        json_end_array(writer);
+        break;
+    case JSON_STRING:
+        json_text_n(writer, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        json_int(writer, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        write_real(writer, json_real_value(value));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        json_bool(writer, json_is_true(value));
+        break;
+    case JSON_NULL:
+        json_nothing(writer);
+        break;
+    }
+}
+
+void json_key_text(struct json_writer *writer, const char *key, const char *text)
+{
+    json_key(writer, key);
+    json_text(writer, text);
+}
+
+void json_key_int(struct json_writer *writer, const char *key, int64_t value)
+{
+    json_key(writer, key);
+    json_int(writer, value);
+}
+
+void json_key_number(struct json_writer *writer, const char *key, double value, int decimals)
+{
+    json_key(writer, key);
+    json_number(writer, value, decimals);
+}
+
+void json_key_bool(struct json_writer *writer, const char *key, bool value)
+{
+    json_key(writer, key);
+    json_bool(writer, value);
+}

@@ -1,0 +1,118 @@
+#include "base/queue.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t not_empty;
+    void **items;
+    size_t capacity;
+    size_t first;
+    size_t count;
+    bool closed;
+};
+
+struct queue *queue_new(size_t capacity)
+{
+    struct queue *queue = memory_zeroed(1, sizeof *queue);
+    queue->items = memory_zeroed(capacity, sizeof *queue->items);
+    queue->capacity = capacity;
+    pthread_mutex_init(&queue->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue->not_empty, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return queue;
+}
+
+void queue_free(struct queue *queue)
+{
+    if (queue == NULL)
+        return;
+    pthread_cond_destroy(&queue->not_empty);
+    pthread_mutex_destroy(&queue->lock);
+    free(queue->items);
+    free(queue);
+}
+
+bool queue_push(struct queue *queue, void *item)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool accepted = !queue->closed && queue->count < queue->capacity;
+    if (accepted) {
+        queue->items[(queue->first + queue->count) % queue->capacity] = item;
+        queue->count++;
+        pthread_cond_signal(&queue->not_empty);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return accepted;
+}
+
+/* The lock is held. Returns once there is an item, or the queue is closed, or the deadline has passed. */
+static void wait_for_item(struct queue *queue, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / NANOSECONDS_PER_SECOND, .tv_nsec = deadline % NANOSECONDS_PER_SECOND};
+    while (queue->count == 0 && !queue->closed) {
+        if (deadline == 0)
+            pthread_cond_wait(&queue->not_empty, &queue->lock);
+        else if (pthread_cond_timedwait(&queue->not_empty, &queue->lock, &until) == ETIMEDOUT)
+            return;
+    }
+}
+
+static size_t take(struct queue *queue, void **items, size_t limit)
+{
+    size_t taken = queue->count < limit ? queue->count : limit;
+    for (size_t i = 0; i < taken; i++) {
+        items[i] = queue->items[queue->first];
+        queue->first = (queue->first + 1) % queue->capacity;
+    }
+    queue->count -= taken;
+    return taken;
+}
+
+size_t queue_pop_many(struct queue *queue, void **items, size_t limit, int64_t deadline)
+{
+    pthread_mutex_lock(&queue->lock);
+    wait_for_item(queue, deadline);
+    size_t taken = take(queue, items, limit);
+    pthread_mutex_unlock(&queue->lock);
+    return taken;
+}
+
+void *queue_pop(struct queue *queue, int64_t deadline)
+{
+    void *item = NULL;
+    return queue_pop_many(queue, &item, 1, deadline) == 1 ? item : NULL;
+}
+
+void *queue_try_pop(struct queue *queue)
+{
+    void *item = NULL;
+    pthread_mutex_lock(&queue->lock);
+    size_t taken = take(queue, &item, 1);
+    pthread_mutex_unlock(&queue->lock);
+    return taken == 1 ? item : NULL;
+}
+
+size_t queue_length(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    size_t count = queue->count;
+    pthread_mutex_unlock(&queue->lock);
+    return count;
+}
+
+void queue_close(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->closed = true;
+    pthread_cond_broadcast(&queue->not_empty);
+    pthread_mutex_unlock(&queue->lock);
+}

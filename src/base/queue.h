@@ -1,0 +1,34 @@
+/*
+ * queue.h - the one queue between threads: bounded, first in first out, of pointers.
+ *
+ * Any number of producers and consumers. A full queue refuses at once (the caller answers `busy`), it never blocks a
+ * producer. After queue_close() pushes are refused and consumers get what is left, then nothing.
+ */
+#ifndef STORYD_BASE_QUEUE_H
+#define STORYD_BASE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct queue;
+
+struct queue *queue_new(size_t capacity);
+void queue_free(struct queue *queue); /* no thread may be using it; items left in it are not freed */
+
+/* Takes over `item`; false (nothing taken) if the queue is full or closed. */
+bool queue_push(struct queue *queue, void *item);
+
+/* The oldest item; waits for one. NULL when the queue is closed and empty, or `deadline` (clock.h; 0 = none) passed. */
+void *queue_pop(struct queue *queue, int64_t deadline);
+
+/* Like queue_pop, but takes all that waits, at most `limit`; returns how many were stored in `items`. */
+size_t queue_pop_many(struct queue *queue, void **items, size_t limit, int64_t deadline);
+
+/* The oldest item if one is there, without waiting; else NULL. */
+void *queue_try_pop(struct queue *queue);
+
+size_t queue_length(struct queue *queue);
+void queue_close(struct queue *queue);
+
+#endif

@@ -1,0 +1,288 @@
+/* commands.c - the table of commands. */
+#include "command/handlers.h"
+
+#include <stddef.h>
+
+/* Parameters that every query has. */
+#define QUERY_PARAMETERS                                                                                     \
+    {.name = "deadline_ms",                                                                                  \
+     .type = PARAMETER_INTEGER,                                                                              \
+     .min = 1,                                                                                               \
+     .max = 600000,                                                                                          \
+     .help = "Time the query may take, in milliseconds"},                                                    \
+        {.name = "min_revision",                                                                             \
+         .type = PARAMETER_INTEGER,                                                                          \
+         .min = 0,                                                                                           \
+         .max = 4294967295.0,                                                                                \
+         .help = "Answer only once this revision is visible"},                                               \
+    {                                                                                                        \
+        .name = "wait_ms", .type = PARAMETER_INTEGER, .min = 1, .max = 600000,                               \
+        .help = "How long to wait for min_revision, in milliseconds (default 1000)"                          \
+    }
+
+static const struct parameter no_parameters[] = {{.name = NULL}};
+
+static const struct parameter search_parameters[] = {
+    {.name = "query",
+     .type = PARAMETER_TEXT,
+     .help = "Words, \"phrases\", AND OR NOT + - ( ), NEAR/n, pre*, key:value"},
+    {.name = "filter", .type = PARAMETER_OBJECT, .help = "Which articles may be shown: see \"Filters\""},
+    {.name = "sort",
+     .type = PARAMETER_WORD,
+     .words = "relevance|newest|oldest|most_viewed",
+     .help = "Order of the hits"},
+    {.name = "limit",
+     .type = PARAMETER_INTEGER,
+     .min = 0,
+     .max = 10000,
+     .help = "Hits to return (default 10)"},
+    {.name = "offset", .type = PARAMETER_INTEGER, .min = 0, .max = 100000, .help = "Hits to skip"},
+    {.name = "fields", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 30, .help = "Article fields to return"},
+    {.name = "language",
+     .type = PARAMETER_TEXT,
+     .min = 2,
+     .max = 20,
+     .help = "Language of the query's words"},
+    {.name = "exact_total", .type = PARAMETER_BOOL, .help = "Count every match, even when that is slow"},
+    QUERY_PARAMETERS,
+    {.name = NULL}};
+
+static const struct parameter weight_parameters[] = {
+    {.name = "tags", .type = PARAMETER_NUMBER, .min = 0, .max = 1, .help = "Weight of tag overlap"},
+    {.name = "entities", .type = PARAMETER_NUMBER, .min = 0, .max = 1, .help = "Weight of entity overlap"},
+    {.name = "terms", .type = PARAMETER_NUMBER, .min = 0, .max = 1, .help = "Weight of similarity"},
+    {.name = NULL}};
+
+static const struct parameter exclude_parameters[] = {
+    {.name = "ids", .type = PARAMETER_TEXT_LIST, .min = 0, .max = 1000, .help = "Articles never to suggest"},
+    {.name = "tags",
+     .type = PARAMETER_TEXT_LIST,
+     .min = 0,
+     .max = 200,
+     .help = "No article with one of these tags"},
+    {.name = "categories",
+     .type = PARAMETER_TEXT_LIST,
+     .min = 0,
+     .max = 200,
+     .help = "No article of these categories"},
+    {.name = NULL}};
+
+static const struct parameter related_parameters[] = {
+    {.name = "id",
+     .type = PARAMETER_TEXT,
+     .min = 1,
+     .max = 200,
+     .help = "The article to find related stories for"},
+    {.name = "ids",
+     .type = PARAMETER_TEXT_LIST,
+     .min = 1,
+     .max = 100,
+     .help = "Several articles: a reading history"},
+    {.name = "article", .type = PARAMETER_OBJECT, .help = "An article that is not stored: a draft"},
+    {.name = "limit",
+     .type = PARAMETER_INTEGER,
+     .min = 0,
+     .max = 10000,
+     .help = "Suggestions to return (default 10)"},
+    {.name = "min_strength",
+     .type = PARAMETER_NUMBER,
+     .min = 0,
+     .max = 1,
+     .help = "Weakest connection to return"},
+    {.name = "filter", .type = PARAMETER_OBJECT, .help = "Which articles may be suggested: see \"Filters\""},
+    {.name = "exclude",
+     .type = PARAMETER_OBJECT,
+     .members = exclude_parameters,
+     .help = "What never to suggest"},
+    {.name = "weights",
+     .type = PARAMETER_OBJECT,
+     .members = weight_parameters,
+     .help = "Weights for this call"},
+    {.name = "fields", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 30, .help = "Article fields to return"},
+    QUERY_PARAMETERS,
+    {.name = NULL}};
+
+static const struct parameter get_parameters[] = {
+    {.name = "id", .type = PARAMETER_TEXT, .min = 1, .max = 200, .help = "One article"},
+    {.name = "ids", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 1000, .help = "Several articles"},
+    {.name = "fields", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 30, .help = "Article fields to return"},
+    QUERY_PARAMETERS,
+    {.name = NULL}};
+
+#define ARTICLE_FIELD(key, text)                                                                             \
+    {                                                                                                        \
+        .name = key, .type = PARAMETER_ANY, .help = text                                                     \
+    }
+
+static const struct parameter article_parameters[] = {
+    ARTICLE_FIELD("id", "Name of the article, 1 to 200 bytes"),
+    ARTICLE_FIELD("url", "Address of its page"),
+    ARTICLE_FIELD("title", "Title"),
+    ARTICLE_FIELD("summary", "Summary"),
+    ARTICLE_FIELD("body", "Text"),
+    ARTICLE_FIELD("category", "Category"),
+    ARTICLE_FIELD("source", "Publisher"),
+    ARTICLE_FIELD("authors", "List of names"),
+    ARTICLE_FIELD("tags", "List of tags"),
+    ARTICLE_FIELD("people", "List of people in it"),
+    ARTICLE_FIELD("organizations", "List of organizations in it"),
+    ARTICLE_FIELD("products", "List of products in it"),
+    ARTICLE_FIELD("places", "List of places in it"),
+    ARTICLE_FIELD("language", "ISO 639-1 code"),
+    ARTICLE_FIELD("published", "RFC 3339 date"),
+    ARTICLE_FIELD("sentiment", "positive, neutral or negative"),
+    ARTICLE_FIELD("views", "View count to start from"),
+    ARTICLE_FIELD("extra", "Any object: stored and returned, not searched"),
+    {.name = "wait",
+     .type = PARAMETER_WORD,
+     .words = "visible",
+     .help = "Answer once the article can be found"},
+    {.name = "wait_ms",
+     .type = PARAMETER_INTEGER,
+     .min = 1,
+     .max = 600000,
+     .help = "How long to wait (default 10000)"},
+    {.name = "if_revision",
+     .type = PARAMETER_INTEGER,
+     .min = 0,
+     .max = 4294967295.0,
+     .help = "Only if this is its present revision (0: only if it does not exist)"},
+    {.name = NULL}};
+
+static const struct parameter delete_parameters[] = {
+    {.name = "id", .type = PARAMETER_TEXT, .min = 1, .max = 200, .help = "One article"},
+    {.name = "ids", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 1000, .help = "Several articles"},
+    {.name = "wait",
+     .type = PARAMETER_WORD,
+     .words = "visible",
+     .help = "Answer once it cannot be found any more"},
+    {.name = "wait_ms",
+     .type = PARAMETER_INTEGER,
+     .min = 1,
+     .max = 600000,
+     .help = "How long to wait (default 10000)"},
+    {.name = "if_revision",
+     .type = PARAMETER_INTEGER,
+     .min = 0,
+     .max = 4294967295.0,
+     .help = "Only if this is its present revision"},
+    {.name = NULL}};
+
+static const struct parameter view_parameters[] = {
+    {.name = "id", .type = PARAMETER_TEXT, .required = true, .min = 1, .max = 200, .help = "The article"},
+    {.name = "count",
+     .type = PARAMETER_INTEGER,
+     .min = 1,
+     .max = 1000000000,
+     .help = "Views to add (default 1)"},
+    {.name = NULL}};
+
+static const struct parameter flush_parameters[] = {{.name = "wait_ms",
+                                                     .type = PARAMETER_INTEGER,
+                                                     .min = 1,
+                                                     .max = 3600000,
+                                                     .help = "How long to wait (default 60000)"},
+                                                    {.name = NULL}};
+
+static const struct parameter reindex_parameters[] = {{.name = "action",
+                                                       .type = PARAMETER_WORD,
+                                                       .words = "start|status",
+                                                       .help = "What to do (default status)"},
+                                                      {.name = NULL}};
+
+const struct command commands[] = {
+    {.name = "PING",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_IO,
+     .parameters = no_parameters,
+     .run = command_ping,
+     .help = "Is storyd alive?"},
+    {.name = "HELLO",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_IO,
+     .parameters = no_parameters,
+     .run = command_hello,
+     .help = "Name, version, protocol number, limits and features"},
+    {.name = "QUIT",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_IO,
+     .parameters = no_parameters,
+     .run = command_quit,
+     .help = "Close the connection after the reply"},
+    {.name = "SEARCH",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_WORKER,
+     .main_parameter = "query",
+     .parameters = search_parameters,
+     .run = command_search,
+     .help = "Articles that match words and filters"},
+    {.name = "RELATED",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_WORKER,
+     .main_parameter = "id",
+     .parameters = related_parameters,
+     .run = command_related,
+     .help = "Articles connected to one, to several, or to a draft, and how strongly"},
+    {.name = "GET",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_WORKER,
+     .main_parameter = "id",
+     .parameters = get_parameters,
+     .run = command_get,
+     .help = "Stored articles"},
+    {.name = "STATS",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_WORKER,
+     .parameters = no_parameters,
+     .run = command_stats,
+     .help = "Figures of the server, the store, the index and the commands"},
+    {.name = "PUT",
+     .role = ROLE_WRITE,
+     .place = COMMAND_ON_IO,
+     .is_write = true,
+     .parameters = article_parameters,
+     .run = command_put,
+     .help = "Store or replace an article"},
+    {.name = "PATCH",
+     .role = ROLE_WRITE,
+     .place = COMMAND_ON_IO,
+     .is_write = true,
+     .parameters = article_parameters,
+     .run = command_patch,
+     .help = "Change some fields of an article (null removes one)"},
+    {.name = "DELETE",
+     .role = ROLE_WRITE,
+     .place = COMMAND_ON_IO,
+     .is_write = true,
+     .main_parameter = "id",
+     .parameters = delete_parameters,
+     .run = command_delete,
+     .help = "Remove articles"},
+    {.name = "VIEW",
+     .role = ROLE_WRITE,
+     .place = COMMAND_ON_IO,
+     .is_write = true,
+     .main_parameter = "id",
+     .parameters = view_parameters,
+     .run = command_view,
+     .help = "Count page views"},
+    {.name = "FLUSH",
+     .role = ROLE_WRITE,
+     .place = COMMAND_ON_IO,
+     .parameters = flush_parameters,
+     .run = command_flush,
+     .help = "Answers when all that was written before is visible"},
+    {.name = "REINDEX",
+     .role = ROLE_ADMIN,
+     .place = COMMAND_ON_WORKER,
+     .main_parameter = "action",
+     .parameters = reindex_parameters,
+     .run = command_reindex,
+     .help = "Build a new generation of the index from the store beside the live one"},
+    {.name = "SHUTDOWN",
+     .role = ROLE_ADMIN,
+     .place = COMMAND_ON_IO,
+     .parameters = no_parameters,
+     .run = command_shutdown,
+     .help = "Answer what is under way, then end storyd"},
+    {.name = NULL}};

@@ -1,0 +1,130 @@
+#include "command/hits.h"
+
+#include "article/article.h"
+#include "base/nearest.h"
+
+#include <string.h>
+
+/* Fields a card does not have. */
+static const char *const stored_only[] = {"body", "extra", NULL};
+
+static bool is_in(const char *word, const char *const *list)
+{
+    for (; *list != NULL; list++)
+        if (strcmp(*list, word) == 0)
+            return true;
+    return false;
+}
+
+int hit_fields_check(const json_t *fields, struct error *error)
+{
+    for (size_t i = 0; i < json_array_size(fields); i++) {
+        const char *field = json_string_value(json_array_get(fields, i));
+        if (is_in(field, article_keys))
+            continue;
+        const char *nearest = nearest_word(field, article_keys);
+        return nearest != NULL
+                   ? error_set(error, ERROR_BAD_REQUEST,
+                               "\"fields\": an article has no \"%.60s\", did you mean \"%s\"?", field,
+                               nearest)
+                   : error_set(error, ERROR_BAD_REQUEST, "\"fields\": an article has no \"%.60s\"", field);
+    }
+    return 0;
+}
+
+static bool needs_store(const json_t *fields)
+{
+    for (size_t i = 0; i < json_array_size(fields); i++)
+        if (is_in(json_string_value(json_array_get(fields, i)), stored_only))
+            return true;
+    return false;
+}
+
+static bool wants(const json_t *fields, const char *field)
+{
+    for (size_t i = 0; i < json_array_size(fields); i++)
+        if (strcmp(json_string_value(json_array_get(fields, i)), field) == 0)
+            return true;
+    return fields == NULL;
+}
+
+/* The members of an object that are wanted, in the order of `fields`. */
+static void write_members(const json_t *object, const json_t *fields, struct json_writer *writer)
+{
+    for (size_t i = 0; i < json_array_size(fields); i++) {
+        const char *field = json_string_value(json_array_get(fields, i));
+        const json_t *value = json_object_get(object, field);
+        if (value == NULL)
+            continue;
+        json_key(writer, field);
+        json_value(writer, value);
+    }
+}
+
+int hit_write_stored(const char *text, size_t length, int64_t views, uint64_t revision, const json_t *fields,
+                     struct json_writer *writer, struct error *error)
+{
+    if (fields == NULL) {
+        /* the stored text is an object: its members go as they are */
+        json_raw(writer, text + 1, length - 2);
+    } else {
+        json_t *object = json_loadb(text, length, 0, NULL);
+        if (object == NULL)
+            return error_set(error, ERROR_INTERNAL, "a stored article is not JSON");
+        write_members(object, fields, writer);
+        json_decref(object);
+    }
+    if (wants(fields, "views"))
+        json_key_int(writer, "views", views);
+    json_key_int(writer, "revision", (int64_t)revision);
+    return 0;
+}
+
+/* All fields of one version, from the store. */
+static json_t *load_version(struct worker *worker, uint32_t docid, struct error *error)
+{
+    struct store_reader *store;
+    buffer_clear(&worker->text);
+    if (worker_store(worker, &store, error) != 0 ||
+        store_get_version(store, docid, &worker->text, NULL, error) != 0)
+        return NULL;
+    return json_loadb(worker->text.data, worker->text.length, 0, NULL);
+}
+
+/* The card as an object. */
+static json_t *load_card(struct worker *worker, const struct slice *slice, uint32_t row)
+{
+    size_t length;
+    const char *card = rows_card(slice->rows, row, &length);
+    buffer_clear(&worker->text);
+    buffer_append_char(&worker->text, '{');
+    buffer_append(&worker->text, card, length);
+    buffer_append_char(&worker->text, '}');
+    return json_loadb(worker->text.data, worker->text.length, 0, NULL);
+}
+
+int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,
+              struct json_writer *writer, struct error *error)
+{
+    if (fields == NULL) {
+        size_t length;
+        const char *card = rows_card(slice->rows, row, &length);
+        json_raw(writer, card, length);
+    } else {
+        json_t *object = NULL;
+        struct error reason = ERROR_INIT;
+        if (needs_store(fields))
+            object = load_version(worker, slice->rows->docids[row], &reason);
+        if (object == NULL && reason.code == ERROR_UNAVAILABLE) {
+            *error = reason;
+            return -1;
+        }
+        if (object == NULL) /* nothing more was asked for, or a newer version has just replaced it */
+            object = load_card(worker, slice, row);
+        write_members(object, fields, writer);
+        json_decref(object);
+    }
+    if (wants(fields, "views"))
+        json_key_int(writer, "views", slice_row_views(slice, row));
+    return 0;
+}

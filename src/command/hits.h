@@ -1,0 +1,24 @@
+/*
+ * hits.h - how an article appears in a reply: its card, or the fields that were asked for, and its live
+ * views.
+ *
+ * Any worker thread; everything is borrowed for the call.
+ */
+#ifndef STORYD_COMMAND_HITS_H
+#define STORYD_COMMAND_HITS_H
+
+#include "daemon/worker.h"
+
+/* Checks a `fields` list (NULL: the card). bad_request naming an unknown field and the nearest known one. */
+int hit_fields_check(const json_t *fields, struct error *error);
+
+/* Writes the members of an article at a place in the catalog, without braces. Fields that are not on the card
+ * come from the store. */
+int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,
+              struct json_writer *writer, struct error *error);
+
+/* Writes the members of a stored article's text that `fields` names (NULL: all), then views and revision. */
+int hit_write_stored(const char *text, size_t length, int64_t views, uint64_t revision, const json_t *fields,
+                     struct json_writer *writer, struct error *error);
+
+#endif

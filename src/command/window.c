@@ -1,0 +1,21 @@
+#include "command/window.h"
+
+#include "command/schema.h"
+
+#define LIMIT_DEFAULT 10
+
+int result_window(const json_t *arguments, const struct service_settings *settings, size_t *offset,
+                  size_t *limit, struct error *error)
+{
+    *offset = (size_t)schema_integer(arguments, "offset", 0);
+    *limit = (size_t)schema_integer(arguments, "limit", LIMIT_DEFAULT);
+    if (*limit > settings->result_limit)
+        return error_set(error, ERROR_BAD_REQUEST,
+                         "\"limit\" is %zu, at most %zu is allowed (limits.result_limit)", *limit,
+                         settings->result_limit);
+    if (*offset + *limit > settings->result_window)
+        return error_set(error, ERROR_BAD_REQUEST,
+                         "\"offset\" + \"limit\" is %zu, at most %zu is allowed (limits.result_window)",
+                         *offset + *limit, settings->result_window);
+    return 0;
+}

@@ -1,0 +1,433 @@
+#include "daemon/daemon.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "command/command.h"
+#include "daemon/arguments.h"
+#include "daemon/process.h"
+#include "daemon/service.h"
+#include "daemon/waiters.h"
+#include "daemon/worker.h"
+#include "net/server.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#define EXPIRE_INTERVAL_MS 10
+#define WATCH_INTERVAL_MS 1000
+#define REVISION_WAIT_MS 1000
+
+struct daemon {
+    struct service service;
+    struct store_writer *writer;
+    const char *config_path;
+    int argument_count;
+    char **arguments;
+    struct event *events[8];
+    size_t event_count;
+    bool stopping;
+};
+
+/* ---- settings ---- */
+
+static int64_t default_memory_limit(void)
+{
+    struct sysinfo machine;
+    if (sysinfo(&machine) != 0)
+        return 0;
+    return (int64_t)machine.totalram * (int64_t)machine.mem_unit / 4 * 3;
+}
+
+static struct service_settings settings_of(const struct config *config)
+{
+    return (struct service_settings){
+        .query =
+            {
+                .text = (size_t)config->limits_query_text,
+                .terms = (size_t)config->limits_query_terms,
+                .nesting = (size_t)config->limits_query_nesting,
+                .wildcards = (size_t)config->limits_query_wildcards,
+                .wildcard_prefix = (size_t)config->limits_wildcard_prefix,
+                .wildcard_expansions = (size_t)config->limits_wildcard_expansions,
+                .phrase_words = (size_t)config->limits_phrase_words,
+            },
+        .result_limit = (size_t)config->limits_result_limit,
+        .result_window = (size_t)config->limits_result_window,
+        .related = {(float)config->related_tags, (float)config->related_entities,
+                    (float)config->related_terms},
+        .memory_limit = config->limits_memory != 0 ? config->limits_memory : default_memory_limit(),
+        .line_query = config->limits_line_query,
+        .line_write = config->limits_line_write,
+        .pipeline = config->limits_pipeline,
+        .deadline_ms = config->limits_deadline,
+        .deadline_max_ms = config->limits_deadline_max,
+    };
+}
+
+static struct server_limits server_limits_of(const struct config *config)
+{
+    return (struct server_limits){
+        .line_query = config->limits_line_query,
+        .line_write = config->limits_line_write,
+        .json_depth = config->limits_json_depth,
+        .json_nodes = config->limits_json_nodes,
+        .pipeline = config->limits_pipeline,
+        .requests_per_turn = config->limits_requests_per_turn,
+        .output_pause = config->limits_output_pause,
+        .output_close = config->limits_output_close,
+        .output_total = config->limits_output_total,
+        .output_stall = config->limits_output_stall,
+        .connections = config->limits_connections,
+        .connections_per_address = config->limits_connections_per_address,
+        .connections_admin = config->limits_connections_admin,
+        .idle = config->limits_idle,
+        .request_time = config->limits_request_time,
+        .deadline = config->limits_deadline,
+        .deadline_max = config->limits_deadline_max,
+    };
+}
+
+static struct index_tuning tuning_of(const struct config *config)
+{
+    return (struct index_tuning){
+        .commit_interval_ms = config->index_commit_interval,
+        .hot_articles = (size_t)config->index_hot_articles,
+        .bulk_articles = (size_t)config->index_bulk_articles,
+        .merge_factor = (size_t)config->index_merge_factor,
+    };
+}
+
+static void set_log_level(const struct config *config)
+{
+    static const char *const words[] = {"error", "warning", "info", "debug"};
+    for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
+        if (strcmp(words[level], config->server_log_level) == 0)
+            log_set_level((enum log_level)level);
+}
+
+/* ---- what the threads tell each other ---- */
+
+/* I/O thread, or a waiter's: a query whose revision is visible. */
+static int dispatch_now(struct service *service, struct request *request, struct error *error)
+{
+    if (service_check_memory(service, false, error) != 0)
+        return -1;
+    return workers_submit(service->workers, request, error);
+}
+
+static int dispatch(void *context, struct request *request, struct error *error)
+{
+    struct service *service = context;
+    int64_t revision = schema_integer(request->arguments, "min_revision", 0);
+    if (revision <= 0 || (uint64_t)revision <= index_revision(service->index))
+        return dispatch_now(service, request, error);
+    int64_t wait_ms = schema_integer(request->arguments, "wait_ms", REVISION_WAIT_MS);
+    int64_t deadline = clock_now() + wait_ms * NANOSECONDS_PER_MS;
+    if (request->deadline != 0)
+        request->deadline += wait_ms * NANOSECONDS_PER_MS; /* waiting is not the query's own time */
+    waiters_add(service->waiters, request, (uint64_t)revision, deadline);
+    return 0;
+}
+
+/* Requests that have written their reply already (PUT, FLUSH) go out, queries go to a worker. */
+static void revision_visible(void *context, struct request *request)
+{
+    struct service *service = context;
+    struct error error = ERROR_INIT;
+    if (request->command->place == COMMAND_ON_IO) {
+        request_finish(request);
+        return;
+    }
+    if (dispatch_now(service, request, &error) == 0)
+        return;
+    request_fail(request, &error);
+    request_finish(request);
+}
+
+static void committed(void *context, uint64_t head)
+{
+    struct service *service = context;
+    index_wake(service->index, head);
+}
+
+static void viewed(void *context, const char *id, int64_t total)
+{
+    struct service *service = context;
+    index_set_views(service->index, id, total);
+}
+
+static void published(void *context, uint64_t revision)
+{
+    struct service *service = context;
+    waiters_visible(service->waiters, revision);
+}
+
+/* ---- signals and timers ---- */
+
+static void on_stop(evutil_socket_t number, short what, void *context)
+{
+    (void)what;
+    struct daemon *daemon = context;
+    if (daemon->stopping) {
+        log_warning("second signal, exiting at once signal=%d", (int)number);
+        _exit(1);
+    }
+    daemon->stopping = true;
+    log_info("stopping signal=%d", (int)number);
+    process_notify("STOPPING=1");
+    service_stop(&daemon->service);
+}
+
+static void log_change(void *context, const struct option *option, const char *old_text, const char *new_text)
+{
+    (void)context;
+    if (option->reloadable)
+        log_info("setting changed name=%s.%s from=%s to=%s", option->section, option->name, old_text,
+                 new_text);
+    else
+        log_warning("setting changed but takes effect only after a restart name=%s.%s from=%s to=%s",
+                    option->section, option->name, old_text, new_text);
+}
+
+static void apply(struct daemon *daemon, struct config *config)
+{
+    struct service *service = &daemon->service;
+    struct service_settings settings = settings_of(config);
+    struct server_limits limits = server_limits_of(config);
+    struct index_tuning tuning = tuning_of(config);
+    pthread_mutex_lock(&service->settings_lock);
+    service->settings = settings;
+    pthread_mutex_unlock(&service->settings_lock);
+    server_set_limits(service->server, &limits);
+    index_configure(service->index, &tuning);
+    store_writer_set_disk_floor(daemon->writer, config->store_disk_floor);
+    set_log_level(config);
+}
+
+static void on_reload(evutil_socket_t number, short what, void *context)
+{
+    (void)number;
+    (void)what;
+    struct daemon *daemon = context;
+    struct service *service = &daemon->service;
+    if (daemon->config_path == NULL) {
+        log_warning("nothing to reload: storyd runs without a configuration file");
+        return;
+    }
+    process_notify("RELOADING=1");
+    struct config *config = NULL;
+    if (arguments_load(daemon->argument_count, daemon->arguments, &config) != 0)
+        log_error("reload failed, the old settings stay path=%s", daemon->config_path);
+    else {
+        config_diff(service->config, config, log_change, NULL);
+        apply(daemon, config);
+        config_free(service->config);
+        service->config = config;
+        log_info("configuration reloaded path=%s", daemon->config_path);
+    }
+    process_notify("READY=1");
+}
+
+static void on_expire(evutil_socket_t number, short what, void *context)
+{
+    (void)number;
+    (void)what;
+    struct daemon *daemon = context;
+    waiters_expire(daemon->service.waiters);
+    if (daemon->stopping)
+        waiters_drain(daemon->service.waiters);
+}
+
+static void on_watch(evutil_socket_t number, short what, void *context)
+{
+    (void)number;
+    (void)what;
+    struct daemon *daemon = context;
+    service_measure_memory(&daemon->service);
+    workers_watch(daemon->service.workers);
+}
+
+static int add_event(struct daemon *daemon, struct event *event, const struct timeval *interval,
+                     struct error *error)
+{
+    if (event == NULL || event_add(event, interval) != 0)
+        return error_set(error, ERROR_UNAVAILABLE, "cannot set up signals and timers");
+    daemon->events[daemon->event_count++] = event;
+    return 0;
+}
+
+static int add_events(struct daemon *daemon, struct error *error)
+{
+    struct event_base *base = server_event_base(daemon->service.server);
+    const struct timeval expire = {.tv_usec = EXPIRE_INTERVAL_MS * 1000};
+    const struct timeval watch = {.tv_sec = WATCH_INTERVAL_MS / 1000};
+    signal(SIGPIPE, SIG_IGN);
+    if (add_event(daemon, evsignal_new(base, SIGTERM, on_stop, daemon), NULL, error) != 0 ||
+        add_event(daemon, evsignal_new(base, SIGINT, on_stop, daemon), NULL, error) != 0 ||
+        add_event(daemon, evsignal_new(base, SIGHUP, on_reload, daemon), NULL, error) != 0 ||
+        add_event(daemon, event_new(base, -1, EV_PERSIST, on_expire, daemon), &expire, error) != 0 ||
+        add_event(daemon, event_new(base, -1, EV_PERSIST, on_watch, daemon), &watch, error) != 0)
+        return -1;
+    return 0;
+}
+
+static void remove_events(struct daemon *daemon)
+{
+    for (size_t i = 0; i < daemon->event_count; i++)
+        event_free(daemon->events[i]);
+    daemon->event_count = 0;
+}
+
+/* ---- start ---- */
+
+static int open_store(struct daemon *daemon, struct error *error)
+{
+    struct service *service = &daemon->service;
+    const struct config *config = service->config;
+    service->store_options = (struct store_options){
+        .directory = config->server_data,
+        .disk_floor_bytes = config->store_disk_floor,
+        .cache_bytes = config->store_cache,
+    };
+    if (file_make_directory(config->server_data, error) != 0)
+        return -1;
+    return store_writer_open(&service->store_options, &daemon->writer, error);
+}
+
+static int open_index(struct daemon *daemon, struct error *error)
+{
+    struct service *service = &daemon->service;
+    const struct config *config = service->config;
+    service->default_language = language_find(config->index_language);
+    if (service->default_language == NULL)
+        return error_set(error, ERROR_BAD_REQUEST, "index.language must be an ISO 639-1 code, not \"%s\"",
+                         config->index_language);
+    service->key_terms = (size_t)config->related_key_terms;
+    service->title_weight = config->index_title_weight;
+    struct index_options options = {
+        .store = service->store_options,
+        .data = config->server_data,
+        .hot = config->server_hot,
+        .default_language = service->default_language,
+        .title_weight = service->title_weight,
+        .key_terms = service->key_terms,
+        .builders = (size_t)config->index_builders,
+        .tuning = tuning_of(config),
+        .published = published,
+        .context = service,
+    };
+    return index_open(&options, &service->index, error);
+}
+
+static int start_committer(struct daemon *daemon, struct error *error)
+{
+    struct service *service = &daemon->service;
+    struct committer_options options = {
+        .queue_writes = (size_t)service->config->store_queue_writes,
+        .queue_bytes = (size_t)service->config->store_queue_bytes,
+        .committed = committed,
+        .viewed = viewed,
+        .context = service,
+    };
+    if (committer_start(daemon->writer, &options, &service->committer, error) != 0)
+        return -1;
+    return index_start(service->index, store_writer_head(daemon->writer), error);
+}
+
+static int start_workers(struct daemon *daemon, struct error *error)
+{
+    struct service *service = &daemon->service;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = service->config->server_workers != 0 ? (size_t)service->config->server_workers
+                                                        : (size_t)(cores > 0 ? cores : 1);
+    return workers_start(service, count, (size_t)service->config->limits_queue, &service->workers, error);
+}
+
+static int listen_all(struct daemon *daemon, struct error *error)
+{
+    const char *list = daemon->service.config->server_listen;
+    int result = 0;
+    for (char *address; result == 0 && (address = config_next_word(&list)) != NULL; free(address)) {
+        char bound[ADDRESS_TEXT_SIZE];
+        result = server_listen(daemon->service.server, address, bound, error);
+        if (result == 0)
+            log_info("listening address=%s", bound);
+    }
+    return result;
+}
+
+static int start(struct daemon *daemon, struct error *error)
+{
+    struct service *service = &daemon->service;
+    struct server_limits limits = server_limits_of(service->config);
+    service->server = server_new(&limits, service, error);
+    if (service->server == NULL)
+        return -1;
+    service->waiters = waiters_new(revision_visible, service);
+    service_measure_memory(service);
+    server_set_dispatch(service->server, dispatch, service);
+    if (open_store(daemon, error) != 0 || open_index(daemon, error) != 0 ||
+        start_committer(daemon, error) != 0 || start_workers(daemon, error) != 0 ||
+        add_events(daemon, error) != 0 || listen_all(daemon, error) != 0)
+        return -1;
+    return 0;
+}
+
+/* ---- stop: no new requests, then those who answer, then those who write, then what they wrote to ---- */
+
+static void stop(struct daemon *daemon)
+{
+    struct service *service = &daemon->service;
+    if (service->waiters != NULL)
+        waiters_drain(service->waiters);
+    workers_stop(service->workers);
+    if (service->committer != NULL)
+        committer_stop(service->committer);
+    if (service->index != NULL)
+        index_stop(service->index);
+    if (service->waiters != NULL)
+        waiters_drain(service->waiters);
+    remove_events(daemon);
+    server_free(service->server);
+    index_free(service->index);
+    waiters_free(service->waiters);
+    store_writer_close(daemon->writer);
+    config_free(service->config);
+    pthread_mutex_destroy(&service->settings_lock);
+}
+
+int daemon_run(struct config *config, const char *config_path, int argument_count, char **arguments)
+{
+    struct daemon daemon = {
+        .config_path = config_path, .argument_count = argument_count, .arguments = arguments};
+    struct error error = ERROR_INIT;
+    daemon.service.config = config;
+    daemon.service.started = clock_now();
+    daemon.service.settings = settings_of(config);
+    pthread_mutex_init(&daemon.service.settings_lock, NULL);
+    set_log_level(config);
+    struct process *process = NULL;
+    int failed = process_begin(config->server_pid_file, &process, &error) != 0 || start(&daemon, &error) != 0;
+    if (failed)
+        log_error("storyd cannot start: %s", error.message);
+    else {
+        log_info("ready version=%s revision=%llu articles_visible_to=%llu seconds=%.2f", STORYD_VERSION,
+                 (unsigned long long)store_writer_head(daemon.writer),
+                 (unsigned long long)index_revision(daemon.service.index),
+                 (double)(clock_now() - daemon.service.started) / NANOSECONDS_PER_SECOND);
+        process_notify("READY=1");
+        server_run(daemon.service.server);
+        log_info("connections are closed, writing what is left");
+    }
+    stop(&daemon);
+    process_end(process);
+    if (!failed)
+        log_info("stopped");
+    return failed ? 1 : 0;
+}

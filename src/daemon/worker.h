@@ -1,0 +1,52 @@
+/*
+ * worker.h - the query workers: N threads that take requests from one bounded queue, each with its own Xapian
+ * databases, store connection, analyser and scratch memory.
+ */
+#ifndef STORYD_DAEMON_WORKER_H
+#define STORYD_DAEMON_WORKER_H
+
+#include "command/request.h"
+#include "daemon/service.h"
+#include "index/document.h"
+#include "query/search.h"
+#include "related/related.h"
+
+/* What a worker thread owns; handlers get it as their second argument. */
+struct worker {
+    struct service *service;
+    struct searcher *searcher;
+    struct analyser *analyser;    /* its stemmers parse queries */
+    struct document_maker *maker; /* for unsaved articles */
+    struct related_scratch *related;
+    struct store_reader *store; /* opened at first use */
+    struct feature_vector vector;
+    struct feature_vector combined;
+    struct article *draft; /* of the last RELATED for an unsaved article */
+    struct buffer text;
+    _Atomic int64_t busy_since; /* clock.h; 0 = idle: for the watchdog */
+    _Atomic int64_t busy_deadline;
+    bool stall_reported; /* watchdog's */
+    pthread_t thread;
+};
+
+/* The worker's store connection. unavailable. */
+int worker_store(struct worker *worker, struct store_reader **store, struct error *error);
+
+struct workers;
+/* Starts `count` threads with a queue of `queue_length` requests. */
+int workers_start(struct service *service, size_t count, size_t queue_length, struct workers **workers,
+                  struct error *error);
+
+/* Gives a request away; busy if the queue is full. Any thread. */
+int workers_submit(struct workers *workers, struct request *request, struct error *error);
+
+size_t workers_waiting(struct workers *workers);
+size_t workers_count(const struct workers *workers);
+
+/* Logs and counts workers that are busy for more than twice their deadline; called once a second. */
+void workers_watch(struct workers *workers);
+
+/* Answers what is queued, ends the threads, frees. */
+void workers_stop(struct workers *workers);
+
+#endif

@@ -1,0 +1,180 @@
+/* epoch.c - choosing all key terms again with the statistics of today. Texts are not read again: the stems of
+ * a document and their tf parts are what the Xapian term list holds. */
+#include "index/index_private.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool add_term(void *context, const char *term, size_t length, uint32_t document_frequency)
+{
+    statistics_builder_add(context, term, length, document_frequency);
+    return true;
+}
+
+static int collect_terms(struct statistics_builder *builder, struct segment *const *segments,
+                         size_t segment_count, const struct snapshot *snapshot, uint64_t *documents,
+                         struct error *error)
+{
+    for (size_t i = 0; i < segment_count; i++) {
+        *documents += segments[i]->documents;
+        if (xapian_all_terms(segments[i]->place->xapian_path, add_term, builder, error) != XAPIAN_OK)
+            return -1;
+    }
+    for (size_t i = 0; snapshot != NULL && i < snapshot->source_count; i++) {
+        if (snapshot->sources[i].version == 0)
+            continue; /* a sealed one: counted above */
+        uint32_t count;
+        uint32_t last_docid;
+        if (xapian_count(snapshot->sources[i].path, &count, &last_docid, error) != XAPIAN_OK ||
+            xapian_all_terms(snapshot->sources[i].path, add_term, builder, error) != XAPIAN_OK)
+            return -1;
+        *documents += count;
+    }
+    return 0;
+}
+
+int epoch_collect(const struct generation *generation, struct segment *const *segments, size_t segment_count,
+                  const struct snapshot *snapshot, uint32_t number, struct epoch **epoch, struct error *error)
+{
+    struct statistics_builder *builder = statistics_builder_new();
+    uint64_t documents = 0;
+    int result = collect_terms(builder, segments, segment_count, snapshot, &documents, error);
+    if (result == 0) {
+        size_t length;
+        char *block = statistics_builder_finish(builder, documents, number, &length);
+        struct buffer path = BUFFER_INIT;
+        buffer_printf(&path, "%s/statistics.%u", generation->directory, number);
+        result = file_replace(path.data, block, length, error);
+        if (result == 0)
+            result = epoch_new(image_bytes_of_block(block, length), epoch, error);
+        else
+            free(block);
+        buffer_release(&path);
+    }
+    statistics_builder_free(builder);
+    return result;
+}
+
+/* ---- features of one database, in row order ---- */
+
+struct refeature {
+    const struct slice *const *slices; /* ascending */
+    size_t slice_count;
+    size_t slice; /* where we are */
+    uint32_t row;
+    const struct statistics *statistics;
+    size_t key_terms;
+    struct features_builder *builder;
+    struct feature_vector old;
+    struct feature_vector vector;
+};
+
+/* The names of a row stay, its key terms are chosen again. */
+static void add_row(struct refeature *work, const struct xapian_stem *stems, size_t count)
+{
+    feature_vector_clear(&work->vector);
+    features_vector(&work->slices[work->slice]->features, work->row, &work->old);
+    for (size_t i = 0; i < work->old.count; i++) {
+        const struct feature *feature = &work->old.items[i];
+        if (feature->kind != FEATURE_TERM)
+            feature_vector_add_name(&work->vector, work->statistics, (enum name_kind)feature->kind,
+                                    feature->term, feature->length, feature->display,
+                                    feature->display_length);
+    }
+    feature_vector_add_stems(&work->vector, work->statistics, stems, count, work->key_terms);
+    feature_vector_finish(&work->vector);
+    features_builder_add(work->builder, &work->vector);
+}
+
+static bool more_rows(struct refeature *work)
+{
+    while (work->slice < work->slice_count && work->row >= work->slices[work->slice]->rows->count) {
+        work->slice++;
+        work->row = 0;
+    }
+    return work->slice < work->slice_count;
+}
+
+/* Rows and documents ascend together; a document without a row has been dropped, a row without a document
+ * cannot be. */
+static bool visit_document(void *context, uint32_t docid, const struct xapian_stem *stems, size_t count)
+{
+    struct refeature *work = context;
+    while (more_rows(work) && work->slices[work->slice]->rows->docids[work->row] < docid) {
+        add_row(work, NULL, 0);
+        work->row++;
+    }
+    if (more_rows(work) && work->slices[work->slice]->rows->docids[work->row] == docid) {
+        add_row(work, stems, count);
+        work->row++;
+    }
+    return true;
+}
+
+static int refeature(const char *xapian_path, const struct slice *const *slices, size_t slice_count,
+                     const struct epoch *epoch, size_t key_terms, struct image_bytes *features,
+                     struct error *error)
+{
+    struct refeature work = {
+        .slices = slices,
+        .slice_count = slice_count,
+        .statistics = &epoch->statistics,
+        .key_terms = key_terms,
+        .builder = features_builder_new(epoch->statistics.epoch),
+    };
+    int result = xapian_all_documents(xapian_path, visit_document, &work, error) == XAPIAN_OK ? 0 : -1;
+    if (result == 0) {
+        for (; more_rows(&work); work.row++)
+            add_row(&work, NULL, 0);
+        size_t length;
+        char *block = features_builder_finish(work.builder, &length);
+        *features = image_bytes_of_block(block, length);
+    }
+    features_builder_free(work.builder);
+    feature_vector_release(&work.old);
+    feature_vector_release(&work.vector);
+    return result;
+}
+
+int epoch_refeature_segment(struct segment *segment, const struct epoch *epoch, size_t key_terms,
+                            struct segment **result, struct error *error)
+{
+    const struct slice *slice = segment->slice;
+    struct image_bytes features;
+    if (refeature(segment->place->xapian_path, &slice, 1, epoch, key_terms, &features, error) != 0)
+        return -1;
+    char *path = segment_features_path(segment->place->directory, epoch->statistics.epoch);
+    int status = file_replace(path, features.data, features.length, error);
+    free(path);
+    image_bytes_release(&features);
+    return status == 0 ? segment_with_features(segment, epoch->statistics.epoch, result, error) : -1;
+}
+
+int epoch_refeature_hot(struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
+                        struct error *error)
+{
+    hot->epoch = epoch->statistics.epoch;
+    if (hot->slice_count == 0)
+        return 0;
+    /* one slice with all rows first, so that rows and new features agree */
+    struct image_bytes rows;
+    struct image_bytes old_features;
+    struct slice *joined;
+    slices_join(hot->slices, hot->slice_count, revision, &rows, &old_features);
+    if (slice_new(rows, old_features, &joined, error) != 0)
+        return -1;
+    for (size_t i = 0; i < hot->slice_count; i++)
+        slice_inherit(joined, hot->slices[i]);
+    const struct slice *slice = joined;
+    struct image_bytes features;
+    struct slice *renewed = NULL;
+    int result = refeature(hot->place->xapian_path, &slice, 1, epoch, key_terms, &features, error);
+    if (result == 0)
+        result = slice_with_features(joined, features, &renewed, error);
+    slice_release(joined);
+    if (result == 0)
+        hot_replace_slices(hot, renewed, epoch->statistics.epoch);
+    return result;
+}

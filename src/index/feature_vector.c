@@ -1,0 +1,123 @@
+#include "index/feature_vector.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void feature_vector_clear(struct feature_vector *vector)
+{
+    vector->count = 0;
+    memset(vector->norms, 0, sizeof vector->norms);
+}
+
+void feature_vector_release(struct feature_vector *vector)
+{
+    free(vector->items);
+    memset(vector, 0, sizeof *vector);
+}
+
+static struct feature *add(struct feature_vector *vector)
+{
+    vector->items = memory_grow(vector->items, &vector->capacity, vector->count + 1, sizeof *vector->items);
+    return &vector->items[vector->count++];
+}
+
+void feature_vector_add_name(struct feature_vector *vector, const struct statistics *statistics,
+                             enum name_kind kind, const char *term, size_t length, const char *display,
+                             size_t display_length)
+{
+    uint32_t frequency = statistics_frequency(statistics, term, length, hash_bytes(term, length));
+    *add(vector) = (struct feature){
+        .term = term,
+        .length = (uint32_t)length,
+        .display = display,
+        .display_length = (uint32_t)display_length,
+        .raw = statistics_idf(statistics, frequency),
+        .kind = (uint8_t)kind,
+    };
+}
+
+/* Heaviest first; equal weights by their bytes, so that the choice never depends on the order of the input.
+ */
+static int compare_features(const void *left, const void *right)
+{
+    const struct feature *a = left;
+    const struct feature *b = right;
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->raw > b->raw || a->raw < b->raw)
+        return a->raw > b->raw ? -1 : 1;
+    size_t shorter = a->length < b->length ? a->length : b->length;
+    int order = memcmp(a->term, b->term, shorter);
+    return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/* A stem of one byte says nothing about a story. */
+static bool is_candidate(const struct xapian_stem *stem)
+{
+    return stem->length > 1;
+}
+
+void feature_vector_add_stems(struct feature_vector *vector, const struct statistics *statistics,
+                              const struct xapian_stem *stems, size_t count, size_t limit)
+{
+    size_t first = vector->count;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_candidate(&stems[i]))
+            continue;
+        uint64_t hash = hash_bytes(stems[i].text, stems[i].length);
+        uint32_t frequency = statistics_frequency(statistics, stems[i].text, stems[i].length, hash);
+        *add(vector) = (struct feature){
+            .term = stems[i].text,
+            .length = stems[i].length,
+            .display = "",
+            .raw = (float)stems[i].impact * statistics_idf(statistics, frequency),
+            .kind = FEATURE_TERM,
+        };
+    }
+    qsort(vector->items + first, vector->count - first, sizeof *vector->items, compare_features);
+    if (vector->count > first + limit)
+        vector->count = first + limit;
+}
+
+static void finish_group(struct feature_vector *vector, enum feature_group group)
+{
+    double squares = 0;
+    for (size_t i = 0; i < vector->count; i++)
+        if (feature_group(vector->items[i].kind) == group)
+            squares += (double)vector->items[i].raw * vector->items[i].raw;
+    if (squares <= 0)
+        return;
+    double scale = FEATURE_SCALE / sqrt(squares);
+    double stored = 0;
+    for (size_t i = 0; i < vector->count; i++) {
+        struct feature *feature = &vector->items[i];
+        if (feature_group(feature->kind) != group)
+            continue;
+        long weight = lround(feature->raw * scale);
+        feature->weight = (uint8_t)(weight < 1 ? 1 : weight > 255 ? 255 : weight);
+        stored += (double)feature->weight * feature->weight;
+    }
+    vector->norms[group] = (uint16_t)lround(sqrt(stored) * (double)NORM_SCALE);
+}
+
+void feature_vector_finish(struct feature_vector *vector)
+{
+    feature_vector_finish_limited(vector, vector->count);
+}
+
+void feature_vector_finish_limited(struct feature_vector *vector, size_t key_terms)
+{
+    qsort(vector->items, vector->count, sizeof *vector->items, compare_features);
+    /* key terms are the last kind, heaviest first */
+    size_t names = 0;
+    while (names < vector->count && vector->items[names].kind != FEATURE_TERM)
+        names++;
+    if (vector->count > names + key_terms)
+        vector->count = names + key_terms;
+    for (int group = 0; group < GROUP_COUNT; group++)
+        finish_group(vector, (enum feature_group)group);
+}

@@ -1,0 +1,58 @@
+/*
+ * features.h - feature vectors of a range of docids and, turned round, the posting list of each feature.
+ *
+ * Rows are those of the rows.h image beside it. A posting is 4 bytes: row number in the upper 24 bits, the
+ * component's 8-bit weight in the lower. The image belongs to one epoch's statistics. Reading: any thread.
+ * Building: one thread.
+ */
+#ifndef STORYD_INDEX_FEATURES_H
+#define STORYD_INDEX_FEATURES_H
+
+#include "index/feature_vector.h"
+
+#define POSTING_ROW(posting) ((posting) >> 8)
+#define POSTING_WEIGHT(posting) ((posting)&0xffU)
+
+struct features {
+    struct image image;
+    uint32_t row_count;
+    uint32_t epoch;
+    struct dictionary terms;
+    const uint8_t *kinds;           /* of each feature */
+    const uint64_t *posting_starts; /* features + 1 */
+    const uint32_t *postings;       /* ascending rows within a list */
+    const uint32_t *vector_starts;  /* rows + 1 */
+    const uint32_t *vector_features;
+    const uint8_t *vector_weights;
+    const uint16_t *norms; /* GROUP_COUNT + 1 for each row, the last unused */
+};
+
+int features_open(const char *data, size_t length, struct features *features, struct error *error);
+
+static inline const uint16_t *features_norms(const struct features *features, uint32_t row)
+{
+    return features->norms + (size_t)row * (GROUP_COUNT + 1);
+}
+
+/* The number of a feature; DICTIONARY_NONE if no row has it. `hash` is hash_bytes() of the term. */
+static inline uint32_t features_find(const struct features *features, const char *term, size_t length,
+                                     uint64_t hash)
+{
+    return dictionary_find(&features->terms, term, length, hash);
+}
+
+/* True if the row has the feature. */
+bool features_row_has(const struct features *features, uint32_t row, uint32_t feature);
+
+/* The row's vector; its texts are borrowed from the image. */
+void features_vector(const struct features *features, uint32_t row, struct feature_vector *vector);
+
+struct features_builder;
+struct features_builder *features_builder_new(uint32_t epoch);
+void features_builder_free(struct features_builder *builder);
+/* Rows in order. The vector is finished. */
+void features_builder_add(struct features_builder *builder, const struct feature_vector *vector);
+/* The image: new reference; the builder is used up. */
+char *features_builder_finish(struct features_builder *builder, size_t *length);
+
+#endif

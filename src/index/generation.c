@@ -1,0 +1,485 @@
+#include "index/generation.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static char *directory_of(const char *data, uint32_t number)
+{
+    struct buffer path = BUFFER_INIT;
+    buffer_printf(&path, "%s/generations/%u", data, number);
+    return buffer_steal(&path);
+}
+
+static struct generation *make(const struct generation_places *places, uint32_t number,
+                               const struct document_settings *settings)
+{
+    struct generation *generation = memory_zeroed(1, sizeof *generation);
+    generation->number = number;
+    generation->directory = directory_of(places->data, number);
+    generation->places = *places;
+    generation->settings = *settings;
+    return generation;
+}
+
+static void set_average(struct generation *generation, double average_length)
+{
+    generation->average_guessed = average_length <= 0;
+    generation->settings.average_length = average_length > 0 ? average_length : DOCUMENT_LENGTH_GUESS;
+}
+
+static int make_identity(char identity[24], struct error *error)
+{
+    uint64_t bits;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        return error_set(error, ERROR_UNAVAILABLE, "no random numbers from the system");
+    snprintf(identity, 24, "%016llx", (unsigned long long)bits);
+    return 0;
+}
+
+static char *statistics_path(const struct generation *generation, uint32_t epoch)
+{
+    struct buffer path = BUFFER_INIT;
+    buffer_printf(&path, "%s/statistics.%u", generation->directory, epoch);
+    return buffer_steal(&path);
+}
+
+/* Statistics of no article at all: every term weighs the same. */
+static int make_empty_epoch(struct generation *generation, struct error *error)
+{
+    struct statistics_builder *builder = statistics_builder_new();
+    size_t length;
+    char *block = statistics_builder_finish(builder, 0, 1, &length);
+    statistics_builder_free(builder);
+    char *path = statistics_path(generation, 1);
+    int result = file_replace(path, block, length, error);
+    free(path);
+    if (result != 0) {
+        free(block);
+        return -1;
+    }
+    return epoch_new(image_bytes_of_block(block, length), &generation->epoch, error);
+}
+
+int generation_create(const struct generation_places *places, uint32_t number,
+                      const struct document_settings *settings, uint64_t position, struct generation **result,
+                      struct error *error)
+{
+    struct generation *generation = make(places, number, settings);
+    set_average(generation, settings->average_length);
+    generation->sealed_position = generation->position = position;
+    generation->next_segment = 1;
+    if (file_remove_tree(generation->directory, error) != 0 ||
+        file_make_directory(generation->directory, error) != 0 ||
+        make_identity(generation->identity, error) != 0 || make_empty_epoch(generation, error) != 0) {
+        generation_free(generation);
+        return -1;
+    }
+    *result = generation;
+    return 0;
+}
+
+/* ---- loading ---- */
+
+static bool is_listed(const struct manifest *manifest, const char *name)
+{
+    char file[64];
+    if (strcmp(name, "MANIFEST") == 0)
+        return true;
+    snprintf(file, sizeof file, "statistics.%u", manifest->epoch);
+    if (strcmp(name, file) == 0)
+        return true;
+    snprintf(file, sizeof file, "tombstones.%u", manifest->tombstones_number);
+    if (strcmp(name, file) == 0)
+        return true;
+    for (size_t i = 0; i < manifest->segment_count; i++)
+        if (strcmp(name, manifest->segments[i].name) == 0)
+            return true;
+    return false;
+}
+
+static void remove_leftovers(const struct generation *generation, const struct manifest *manifest)
+{
+    DIR *directory = opendir(generation->directory);
+    if (directory == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            is_listed(manifest, entry->d_name))
+            continue;
+        char *path = file_join(generation->directory, entry->d_name);
+        log_info("removing a leftover of an interrupted change path=%s", path);
+        file_remove_tree(path, NULL);
+        free(path);
+    }
+    closedir(directory);
+}
+
+static int load_epoch(struct generation *generation, const struct manifest *manifest, struct error *error)
+{
+    char *path = statistics_path(generation, manifest->epoch);
+    struct segment_file found;
+    struct image_bytes bytes;
+    int result = file_checksum(path, &found.crc, &found.size, error);
+    if (result == 0 && (found.crc != manifest->statistics.crc || found.size != manifest->statistics.size))
+        result = error_set(error, ERROR_UNAVAILABLE,
+                           "%s is damaged: its checksum is not the one in the MANIFEST", path);
+    if (result == 0)
+        result = image_bytes_of_file(path, &bytes, error);
+    if (result == 0)
+        result = epoch_new(bytes, &generation->epoch, error);
+    free(path);
+    return result;
+}
+
+static int load_segments(struct generation *generation, const struct manifest *manifest, struct error *error)
+{
+    for (size_t i = 0; i < manifest->segment_count; i++) {
+        const struct manifest_segment *listed = &manifest->segments[i];
+        struct segment expected = {
+            .xapian = listed->xapian, .rows = listed->rows, .features = listed->features};
+        struct segment *segment;
+        if (segment_open(generation->directory, listed->name, manifest->epoch, &expected, &segment, error) !=
+            0)
+            return -1;
+        generation_add_segment(generation, segment);
+    }
+    return 0;
+}
+
+/* Pairs of docid and revision of death. */
+static int load_tombstones(struct generation *generation, const struct manifest *manifest,
+                           struct error *error)
+{
+    generation->tombstones_number = manifest->tombstones_number;
+    if (manifest->tombstones.size == 0)
+        return 0;
+    struct buffer path = BUFFER_INIT;
+    buffer_printf(&path, "%s/tombstones.%u", generation->directory, manifest->tombstones_number);
+    struct segment_file found;
+    struct file_map map;
+    int result = file_checksum(path.data, &found.crc, &found.size, error);
+    if (result == 0 && (found.crc != manifest->tombstones.crc || found.size != manifest->tombstones.size))
+        result = error_set(error, ERROR_UNAVAILABLE, "%s is damaged", path.data);
+    if (result == 0)
+        result = file_map(path.data, &map, error);
+    if (result == 0) {
+        const uint32_t *pairs = (const uint32_t *)(const void *)map.data;
+        for (size_t i = 0; i + 1 < map.length / sizeof *pairs; i += 2)
+            generation_kill(generation, pairs[i], pairs[i + 1]);
+        file_unmap(&map);
+    }
+    buffer_release(&path);
+    return result;
+}
+
+int generation_load(const struct generation_places *places, uint32_t number,
+                    const struct document_settings *settings, struct generation **result, struct error *error)
+{
+    struct generation *generation = make(places, number, settings);
+    struct manifest manifest;
+    if (manifest_read(generation->directory, &manifest, error) != 0) {
+        generation_free(generation);
+        return -1;
+    }
+    memcpy(generation->identity, manifest.identity, sizeof generation->identity);
+    set_average(generation, manifest.average_length);
+    generation->sealed_position = generation->position = manifest.position;
+    generation->next_segment = manifest.next_segment;
+    int failed = load_epoch(generation, &manifest, error) != 0 ||
+                 load_segments(generation, &manifest, error) != 0 ||
+                 load_tombstones(generation, &manifest, error) != 0;
+    if (!failed)
+        remove_leftovers(generation, &manifest);
+    manifest_release(&manifest);
+    if (failed) {
+        generation_free(generation);
+        return -1;
+    }
+    *result = generation;
+    return 0;
+}
+
+/* ---- saving ---- */
+
+static void collect_tombstones(const struct generation *generation, struct buffer *pairs)
+{
+    for (size_t i = 0; i < generation->segment_count; i++) {
+        const struct slice *slice = generation->segments[i]->slice;
+        if (atomic_load(&slice->shared->dead) == 0)
+            continue;
+        for (uint32_t row = 0; row < slice->rows->count; row++) {
+            uint32_t died = atomic_load(&slice->shared->died[row]);
+            if (died == NEVER_DIED)
+                continue;
+            uint32_t pair[2] = {slice->rows->docids[row], died};
+            buffer_append(pairs, pair, sizeof pair);
+        }
+    }
+}
+
+/* Writes the next tombstones file, if there are any; the old one goes once the MANIFEST names the new. */
+static int save_tombstones(struct generation *generation, struct manifest *manifest, struct error *error)
+{
+    struct buffer pairs = BUFFER_INIT;
+    collect_tombstones(generation, &pairs);
+    manifest->tombstones_number = generation->tombstones_number + 1;
+    int result = 0;
+    if (pairs.length != 0) {
+        struct buffer path = BUFFER_INIT;
+        buffer_printf(&path, "%s/tombstones.%u", generation->directory, manifest->tombstones_number);
+        result = file_replace(path.data, pairs.data, pairs.length, error);
+        if (result == 0)
+            result = file_checksum(path.data, &manifest->tombstones.crc, &manifest->tombstones.size, error);
+        buffer_release(&path);
+    }
+    buffer_release(&pairs);
+    return result;
+}
+
+static int list_files(const struct generation *generation, struct manifest *manifest, struct error *error)
+{
+    char *path = statistics_path(generation, manifest->epoch);
+    int result = file_checksum(path, &manifest->statistics.crc, &manifest->statistics.size, error);
+    free(path);
+    manifest->segments = memory_zeroed(generation->segment_count, sizeof *manifest->segments);
+    manifest->segment_count = generation->segment_count;
+    for (size_t i = 0; i < generation->segment_count; i++) {
+        const struct segment *segment = generation->segments[i];
+        struct manifest_segment *listed = &manifest->segments[i];
+        snprintf(listed->name, sizeof listed->name, "%s", segment->name);
+        listed->documents = segment->documents;
+        listed->xapian = segment->xapian;
+        listed->rows = segment->rows;
+        listed->features = segment->features;
+    }
+    return result;
+}
+
+int generation_save(struct generation *generation, struct error *error)
+{
+    struct manifest manifest = {
+        .generation = generation->number,
+        .average_length = generation->average_guessed ? 0 : generation->settings.average_length,
+        .epoch = generation->epoch->statistics.epoch,
+        .position = generation->sealed_position,
+        .next_segment = generation->next_segment,
+    };
+    memcpy(manifest.identity, generation->identity, sizeof manifest.identity);
+    int result = -1;
+    if (save_tombstones(generation, &manifest, error) == 0 && list_files(generation, &manifest, error) == 0 &&
+        manifest_write(generation->directory, &manifest, error) == 0) {
+        struct buffer old = BUFFER_INIT;
+        buffer_printf(&old, "%s/tombstones.%u", generation->directory, generation->tombstones_number);
+        unlink(old.data);
+        buffer_release(&old);
+        generation->tombstones_number = manifest.tombstones_number;
+        result = 0;
+    }
+    manifest_release(&manifest);
+    return result;
+}
+
+int generation_make_live(const struct generation *generation, struct error *error)
+{
+    char *path = file_join(generation->places.data, "live");
+    char text[16];
+    snprintf(text, sizeof text, "%u\n", generation->number);
+    int result = file_replace(path, text, strlen(text), error);
+    free(path);
+    return result;
+}
+
+int generation_live_number(const char *data, uint32_t *number, struct error *error)
+{
+    char *path = file_join(data, "live");
+    char *text = NULL;
+    size_t length;
+    struct error reason = ERROR_INIT;
+    int result = file_read(path, 64, &text, &length, &reason);
+    *number = 0;
+    if (result == 0)
+        *number = (uint32_t)strtoul(text, NULL, 10);
+    else if (reason.code == ERROR_NOT_FOUND)
+        result = 0;
+    else if (error != NULL)
+        *error = reason;
+    free(text);
+    free(path);
+    return result;
+}
+
+/* ---- parts ---- */
+
+struct hot *generation_active(const struct generation *generation)
+{
+    return generation->hot_count != 0 ? generation->hots[generation->hot_count - 1] : NULL;
+}
+
+void generation_add_hot(struct generation *generation, struct hot *hot)
+{
+    generation->hots = memory_resize(generation->hots, generation->hot_count + 1, sizeof(struct hot *));
+    generation->hots[generation->hot_count++] = hot;
+}
+
+void generation_remove_hot(struct generation *generation, size_t number)
+{
+    hot_free(generation->hots[number]);
+    generation->hot_count--;
+    memmove(&generation->hots[number], &generation->hots[number + 1],
+            (generation->hot_count - number) * sizeof(struct hot *));
+}
+
+void generation_add_segment(struct generation *generation, struct segment *segment)
+{
+    generation->segments =
+        memory_resize(generation->segments, generation->segment_count + 1, sizeof(struct segment *));
+    size_t at = generation->segment_count++;
+    while (at > 0 &&
+           generation->segments[at - 1]->slice->rows->first_docid > segment->slice->rows->first_docid) {
+        generation->segments[at] = generation->segments[at - 1];
+        at--;
+    }
+    generation->segments[at] = segment;
+}
+
+void generation_replace_segments(struct generation *generation, size_t first, size_t count,
+                                 struct segment *segment)
+{
+    for (size_t i = first; i < first + count; i++)
+        segment_release(generation->segments[i]);
+    size_t kept = segment != NULL ? 1 : 0;
+    if (segment != NULL)
+        generation->segments[first] = segment;
+    memmove(&generation->segments[first + kept], &generation->segments[first + count],
+            (generation->segment_count - first - count) * sizeof(struct segment *));
+    generation->segment_count -= count - kept;
+}
+
+void generation_kill(struct generation *generation, uint32_t docid, uint32_t revision)
+{
+    if (docid == 0)
+        return;
+    for (size_t i = generation->hot_count; i-- > 0;)
+        for (size_t j = 0; j < generation->hots[i]->slice_count; j++)
+            if (slice_kill(generation->hots[i]->slices[j], docid, revision))
+                return;
+    for (size_t i = generation->segment_count; i-- > 0;)
+        if (slice_kill(generation->segments[i]->slice, docid, revision))
+            return;
+}
+
+char *generation_new_segment_name(struct generation *generation)
+{
+    struct buffer name = BUFFER_INIT;
+    buffer_printf(&name, "segment-%06u", generation->next_segment++);
+    return buffer_steal(&name);
+}
+
+static void add_slice_figures(const struct slice *slice, struct generation_figures *figures)
+{
+    figures->rows += slice->rows->count;
+    figures->dead += atomic_load(&slice->shared->dead);
+    for (uint32_t row = 0; row < slice->rows->count; row++)
+        figures->words += slice->rows->lengths[row];
+}
+
+void generation_figures(const struct generation *generation, struct generation_figures *figures)
+{
+    memset(figures, 0, sizeof *figures);
+    for (size_t i = 0; i < generation->segment_count; i++) {
+        add_slice_figures(generation->segments[i]->slice, figures);
+        figures->documents += generation->segments[i]->documents;
+    }
+    for (size_t i = 0; i < generation->hot_count; i++) {
+        for (size_t j = 0; j < generation->hots[i]->slice_count; j++)
+            add_slice_figures(generation->hots[i]->slices[j], figures);
+        figures->documents += generation->hots[i]->documents;
+    }
+}
+
+/* ---- snapshot ---- */
+
+static void snapshot_add_slice(struct snapshot *snapshot, struct slice *slice)
+{
+    if (slice->rows->count == 0)
+        return;
+    snapshot->slices[snapshot->slice_count++] = slice_retain(slice);
+    snapshot->articles += slice->rows->count - atomic_load(&slice->shared->dead);
+}
+
+static void snapshot_add_source(struct snapshot *snapshot, struct segment_place *place, uint64_t version)
+{
+    snapshot->places[snapshot->source_count] = segment_place_retain(place);
+    snapshot->sources[snapshot->source_count++] =
+        (struct xapian_source){.key = place->key, .version = version, .path = place->xapian_path};
+}
+
+struct snapshot *generation_snapshot(const struct generation *generation, struct index *index)
+{
+    size_t slices = generation->segment_count;
+    for (size_t i = 0; i < generation->hot_count; i++)
+        slices += generation->hots[i]->slice_count;
+    size_t sources = generation->segment_count + generation->hot_count;
+    struct snapshot *snapshot = memory_zeroed(1, sizeof *snapshot);
+    atomic_init(&snapshot->references, 1);
+    snapshot->index = index;
+    snapshot->generation = generation->number;
+    snapshot->revision = generation->position;
+    snapshot->epoch = epoch_retain(generation->epoch);
+    snapshot->average_length = generation->settings.average_length;
+    snapshot->slices = memory_zeroed(slices, sizeof *snapshot->slices);
+    snapshot->sources = memory_zeroed(sources, sizeof *snapshot->sources);
+    snapshot->places = memory_zeroed(sources, sizeof *snapshot->places);
+    uint64_t documents = 0;
+    for (size_t i = 0; i < generation->segment_count; i++) {
+        struct segment *segment = generation->segments[i];
+        snapshot_add_slice(snapshot, segment->slice);
+        snapshot_add_source(snapshot, segment->place, 0);
+        documents += segment->documents;
+    }
+    for (size_t i = 0; i < generation->hot_count; i++) {
+        struct hot *hot = generation->hots[i];
+        for (size_t j = 0; j < hot->slice_count; j++)
+            snapshot_add_slice(snapshot, hot->slices[j]);
+        if (hot->documents != 0)
+            snapshot_add_source(snapshot, hot->place, hot->version);
+        documents += hot->documents;
+    }
+    snapshot->has_dead = documents != snapshot->articles;
+    return snapshot;
+}
+
+/* ---- end ---- */
+
+void generation_discard(struct generation *generation)
+{
+    for (size_t i = 0; i < generation->segment_count; i++)
+        atomic_store(&generation->segments[i]->place->obsolete, true);
+    for (size_t i = 0; i < generation->hot_count; i++)
+        atomic_store(&generation->hots[i]->place->obsolete, true);
+    char *path = file_join(generation->directory, "MANIFEST");
+    unlink(path);
+    free(path);
+}
+
+void generation_free(struct generation *generation)
+{
+    if (generation == NULL)
+        return;
+    for (size_t i = 0; i < generation->segment_count; i++)
+        segment_release(generation->segments[i]);
+    for (size_t i = 0; i < generation->hot_count; i++)
+        hot_free(generation->hots[i]);
+    free(generation->segments);
+    free(generation->hots);
+    epoch_release(generation->epoch);
+    free(generation->directory);
+    free(generation);
+}

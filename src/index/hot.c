@@ -1,0 +1,179 @@
+#include "index/hot.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct hot *make(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch,
+                        bool sync)
+{
+    struct buffer directory = BUFFER_INIT;
+    buffer_printf(&directory, "%s/hot.%s.%llu", hot_directory, owner, (unsigned long long)base);
+    struct hot *hot = memory_zeroed(1, sizeof *hot);
+    hot->place = segment_place_new(directory.data, directory.data);
+    hot->owner = memory_copy_string(owner);
+    hot->base = base;
+    hot->position = base;
+    hot->version = 1;
+    hot->epoch = epoch;
+    hot->sync = sync;
+    buffer_release(&directory);
+    return hot;
+}
+
+int hot_create(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
+               struct hot **result, struct error *error)
+{
+    struct hot *hot = make(hot_directory, owner, base, epoch, sync);
+    if (file_remove_tree(hot->place->directory, error) != 0 ||
+        file_make_directory(hot->place->directory, error) != 0 ||
+        xapian_writer_open(hot->place->xapian_path, true, sync, &hot->writer, error) != XAPIAN_OK ||
+        xapian_writer_commit(hot->writer, base, owner, error) != XAPIAN_OK) {
+        hot_free(hot);
+        return -1;
+    }
+    *result = hot;
+    return 0;
+}
+
+int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
+                struct hot **result, struct error *error)
+{
+    struct hot *hot = make(hot_directory, owner, base, epoch, sync);
+    char found[64] = "";
+    uint32_t last_docid;
+    if (access(hot->place->directory, F_OK) != 0 ||
+        xapian_position(hot->place->xapian_path, &hot->position, found, sizeof found, error) != XAPIAN_OK ||
+        xapian_count(hot->place->xapian_path, &hot->documents, &last_docid, error) != XAPIAN_OK ||
+        strcmp(found, owner) != 0 || hot->position < base ||
+        xapian_writer_open(hot->place->xapian_path, false, sync, &hot->writer, error) != XAPIAN_OK) {
+        hot_free(hot);
+        return error_set(error, ERROR_NOT_FOUND, "no hot segment to go on with");
+    }
+    *result = hot;
+    return 0;
+}
+
+void hot_recall(struct hot *hot, uint32_t docid, const struct article *article,
+                const struct document *document, int64_t views)
+{
+    if (hot->pending_rows == NULL) {
+        hot->pending_rows = rows_builder_new();
+        hot->pending_features = features_builder_new(hot->epoch);
+    }
+    rows_builder_add(hot->pending_rows, docid, article, document->language, document->length, views);
+    features_builder_add(hot->pending_features, document->features);
+}
+
+int hot_add(struct hot *hot, uint32_t docid, const struct article *article, const struct document *document,
+            int64_t views, struct error *error)
+{
+    if (xapian_writer_add(hot->writer, docid, document->terms, document->term_count, error) != XAPIAN_OK)
+        return -1;
+    hot_recall(hot, docid, article, document, views);
+    return 0;
+}
+
+void hot_forget_pending(struct hot *hot)
+{
+    rows_builder_free(hot->pending_rows);
+    features_builder_free(hot->pending_features);
+    hot->pending_rows = NULL;
+    hot->pending_features = NULL;
+}
+
+static void append_slice(struct hot *hot, struct slice *slice)
+{
+    hot->slices = memory_resize(hot->slices, hot->slice_count + 1, sizeof(struct slice *));
+    hot->slices[hot->slice_count++] = slice;
+}
+
+/* Joins the last slices while the one before is less than twice their size: a few slices, each row copied a
+ * few times. */
+static int join_tail(struct hot *hot, uint64_t revision, struct error *error)
+{
+    size_t first = hot->slice_count - 1;
+    uint64_t rows = hot->slices[first]->rows->count;
+    while (first > 0 && hot->slices[first - 1]->rows->count < rows * 2)
+        rows += hot->slices[--first]->rows->count;
+    size_t count = hot->slice_count - first;
+    if (count < 2)
+        return 0;
+    struct image_bytes row_bytes;
+    struct image_bytes feature_bytes;
+    struct slice *joined;
+    slices_join(hot->slices + first, count, revision, &row_bytes, &feature_bytes);
+    if (slice_new(row_bytes, feature_bytes, &joined, error) != 0)
+        return -1;
+    for (size_t i = first; i < hot->slice_count; i++) {
+        slice_inherit(joined, hot->slices[i]);
+        slice_release(hot->slices[i]);
+    }
+    hot->slice_count = first;
+    append_slice(hot, joined);
+    return 0;
+}
+
+/* The pending rows become a slice. */
+static int finish_pending(struct hot *hot, uint64_t revision, struct error *error)
+{
+    if (hot->pending_rows == NULL)
+        return 0;
+    size_t length;
+    char *block = rows_builder_finish(hot->pending_rows, &length);
+    struct image_bytes rows = image_bytes_of_block(block, length);
+    block = features_builder_finish(hot->pending_features, &length);
+    struct image_bytes features = image_bytes_of_block(block, length);
+    hot_forget_pending(hot);
+    struct slice *slice;
+    if (slice_new(rows, features, &slice, error) != 0)
+        return -1;
+    append_slice(hot, slice);
+    return join_tail(hot, revision, error);
+}
+
+int hot_commit(struct hot *hot, uint64_t position, struct error *error)
+{
+    if (xapian_writer_commit(hot->writer, position, hot->owner, error) != XAPIAN_OK)
+        return -1;
+    hot->position = position;
+    hot->version++;
+    hot->documents = xapian_writer_count(hot->writer);
+    return finish_pending(hot, position, error);
+}
+
+int hot_commit_recalled(struct hot *hot, struct error *error)
+{
+    return finish_pending(hot, hot->position, error);
+}
+
+void hot_freeze(struct hot *hot)
+{
+    xapian_writer_close(hot->writer);
+    hot->writer = NULL;
+}
+
+void hot_replace_slices(struct hot *hot, struct slice *slice, uint32_t epoch)
+{
+    for (size_t i = 0; i < hot->slice_count; i++)
+        slice_release(hot->slices[i]);
+    hot->slice_count = 0;
+    hot->epoch = epoch;
+    if (slice != NULL)
+        append_slice(hot, slice);
+}
+
+void hot_free(struct hot *hot)
+{
+    if (hot == NULL)
+        return;
+    hot_forget_pending(hot);
+    xapian_writer_close(hot->writer);
+    hot_replace_slices(hot, NULL, 0);
+    free(hot->slices);
+    segment_place_release(hot->place);
+    free(hot->owner);
+    free(hot);
+}

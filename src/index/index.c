@@ -1,0 +1,343 @@
+#include "index/index_private.h"
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* ---- places ---- */
+
+#define HOT_ROOM (UINT64_C(512) << 20)
+
+/* /dev/shm if it has room, told apart by the path of DATA; else inside DATA, then synced. */
+static void choose_hot_directory(struct index *index)
+{
+    struct statvfs space;
+    const struct index_options *options = &index->options;
+    struct buffer path = BUFFER_INIT;
+    index->hot_sync = false;
+    if (options->hot[0] != '\0')
+        buffer_append_string(&path, options->hot);
+    else if (access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &space) == 0 &&
+             (uint64_t)space.f_bavail * space.f_frsize > HOT_ROOM) {
+        char *real = realpath(options->data, NULL);
+        const char *name = real != NULL ? real : options->data;
+        buffer_printf(&path, "/dev/shm/storyd-%u-%016llx", (unsigned)geteuid(),
+                      (unsigned long long)hash_bytes(name, strlen(name)));
+        free(real);
+    } else
+        buffer_printf(&path, "%s/hot", options->data);
+    index->hot_sync = strncmp(path.data, "/dev/shm/", 9) != 0;
+    index->hot_directory = buffer_steal(&path);
+}
+
+/* Removes what no generation in use left there: names that do not hold `identity`. */
+static void remove_strangers(const char *path, const char *identity)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        bool ours = strncmp(entry->d_name, "hot.", 4) == 0 || strncmp(entry->d_name, "build.", 6) == 0;
+        if (!ours || (strncmp(entry->d_name, "hot.", 4) == 0 && strstr(entry->d_name, identity) != NULL))
+            continue;
+        char *stranger = file_join(path, entry->d_name);
+        file_remove_tree(stranger, NULL);
+        free(stranger);
+    }
+    closedir(directory);
+}
+
+/* Half-built and replaced generations. */
+static void remove_other_generations(const char *data, uint32_t live)
+{
+    char *path = file_join(data, "generations");
+    DIR *directory = opendir(path);
+    if (directory != NULL) {
+        for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+            if (entry->d_name[0] == '.' || strtoul(entry->d_name, NULL, 10) == live)
+                continue;
+            char *other = file_join(path, entry->d_name);
+            log_info("removing a generation that is not live path=%s", other);
+            file_remove_tree(other, NULL);
+            free(other);
+        }
+        closedir(directory);
+    }
+    free(path);
+}
+
+/* ---- opening ---- */
+
+static struct document_settings settings_of(const struct index_options *options)
+{
+    return (struct document_settings){.default_language = options->default_language,
+                                      .title_weight = options->title_weight,
+                                      .key_terms = options->key_terms};
+}
+
+static int begin_generation(struct index *index, uint32_t number, struct error *error)
+{
+    struct generation_places places = {index->options.data, index->hot_directory, index->hot_sync};
+    struct document_settings settings = settings_of(&index->options);
+    if (generation_create(&places, number, &settings, 0, &index->live, error) != 0 ||
+        generation_save(index->live, error) != 0)
+        return -1;
+    return generation_make_live(index->live, error);
+}
+
+/* A damaged index is an inconvenience, not a loss: the store has everything. */
+static int load_generation(struct index *index, struct error *error)
+{
+    uint32_t number;
+    if (generation_live_number(index->options.data, &number, error) != 0)
+        return -1;
+    if (number == 0)
+        return begin_generation(index, 1, error);
+    struct generation_places places = {index->options.data, index->hot_directory, index->hot_sync};
+    struct document_settings settings = settings_of(&index->options);
+    struct error reason = ERROR_INIT;
+    if (generation_load(&places, number, &settings, &index->live, &reason) == 0)
+        return 0;
+    log_error("the index cannot be used and is built again from the store generation=%u: %s", number,
+              reason.message);
+    counter_add(COUNTER_INDEX_REBUILDS, 1);
+    return begin_generation(index, number + 1, error);
+}
+
+struct view_load {
+    struct index *index;
+    struct snapshot *snapshot;
+};
+
+static bool load_view(void *context, const char *id, int64_t views)
+{
+    struct view_load *load = context;
+    struct row_place place;
+    if (snapshot_find_id(load->snapshot, id, strlen(id), &place))
+        atomic_store(&place.slice->shared->views[place.row],
+                     (uint32_t)(views > UINT32_MAX ? UINT32_MAX : views));
+    return true;
+}
+
+static int load_views(struct index *index, struct error *error)
+{
+    struct store_reader *reader;
+    if (store_reader_open(&index->options.store, &reader, error) != 0)
+        return -1;
+    struct view_load load = {index, index_acquire(index)};
+    int result = store_all_views(reader, load_view, &load, error);
+    snapshot_release(load.snapshot);
+    store_reader_close(reader);
+    return result;
+}
+
+static struct index *make(const struct index_options *options)
+{
+    struct index *index = memory_zeroed(1, sizeof *index);
+    index->options = *options;
+    index->tuning = options->tuning;
+    if (index->options.builders == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        index->options.builders = cores > 0 ? (size_t)cores : 1;
+    }
+    pthread_mutex_init(&index->lock, NULL);
+    pthread_mutex_init(&index->work_lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&index->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return index;
+}
+
+int index_open(const struct index_options *options, struct index **result, struct error *error)
+{
+    struct index *index = make(options);
+    choose_hot_directory(index);
+    struct catch_up *catch_up = NULL;
+    int failed = file_make_directory(index->hot_directory, error) != 0 || load_generation(index, error) != 0;
+    if (!failed) {
+        remove_other_generations(options->data, index->live->number);
+        remove_strangers(index->hot_directory, index->live->identity);
+        catch_up = catch_up_new(index, error);
+        failed = catch_up == NULL || catch_up_hots(catch_up, index->live, error) != 0;
+    }
+    catch_up_free(catch_up);
+    if (!failed) {
+        index_publish(index);
+        failed = load_views(index, error) != 0;
+    }
+    if (failed) {
+        index_free(index);
+        return -1;
+    }
+    *result = index;
+    return 0;
+}
+
+int index_start(struct index *index, uint64_t head, struct error *error)
+{
+    index->head = head;
+    index->last_change = clock_now();
+    if (pthread_create(&index->indexer_thread, NULL, indexer_main, index) != 0)
+        return error_set(error, ERROR_UNAVAILABLE, "cannot start the indexer thread");
+    index->threads_running = true;
+    if (pthread_create(&index->maintenance_thread, NULL, maintenance_main, index) != 0) {
+        atomic_store(&index->stopping, true);
+        pthread_join(index->indexer_thread, NULL);
+        index->threads_running = false;
+        return error_set(error, ERROR_UNAVAILABLE, "cannot start the maintenance thread");
+    }
+    return 0;
+}
+
+void index_stop(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    atomic_store(&index->stopping, true);
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+    if (index->threads_running) {
+        /* the indexer is last: the others may be waiting for it */
+        pthread_join(index->maintenance_thread, NULL);
+        if (index->reindex_joinable)
+            pthread_join(index->reindex_thread, NULL);
+        pthread_join(index->indexer_thread, NULL);
+    }
+    index->threads_running = false;
+    index->reindex_joinable = false;
+}
+
+void index_free(struct index *index)
+{
+    if (index == NULL)
+        return;
+    snapshot_release(index->current);
+    generation_free(index->live);
+    pthread_cond_destroy(&index->changed);
+    pthread_mutex_destroy(&index->lock);
+    pthread_mutex_destroy(&index->work_lock);
+    free(index->hot_directory);
+    free(index);
+}
+
+void index_configure(struct index *index, const struct index_tuning *tuning)
+{
+    pthread_mutex_lock(&index->lock);
+    index->tuning = *tuning;
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+}
+
+/* ---- snapshots ---- */
+
+struct snapshot *index_acquire(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    struct snapshot *snapshot = snapshot_retain(index->current);
+    pthread_mutex_unlock(&index->lock);
+    return snapshot;
+}
+
+uint64_t index_revision(struct index *index)
+{
+    return atomic_load(&index->published);
+}
+
+void index_publish(struct index *index)
+{
+    struct snapshot *snapshot = generation_snapshot(index->live, index);
+    pthread_mutex_lock(&index->lock);
+    struct snapshot *old = index->current;
+    index->current = snapshot;
+    index->snapshots_alive++;
+    atomic_store(&index->published, snapshot->revision);
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+    snapshot_release(old);
+    if (index->options.published != NULL)
+        index->options.published(index->options.context, snapshot->revision);
+}
+
+void index_snapshot_gone(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    index->snapshots_alive--;
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+}
+
+/* ---- what other threads tell the index ---- */
+
+void index_wake(struct index *index, uint64_t head)
+{
+    pthread_mutex_lock(&index->lock);
+    if (head > index->head)
+        index->head = head;
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+}
+
+void index_hurry(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    index->hurry = true;
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+}
+
+/* Under the lock, so that a merge that is just taking over the counts does not miss one. */
+void index_set_views(struct index *index, const char *id, int64_t views)
+{
+    struct row_place place;
+    pthread_mutex_lock(&index->lock);
+    if (snapshot_find_id(index->current, id, strlen(id), &place))
+        atomic_store(&place.slice->shared->views[place.row],
+                     (uint32_t)(views > UINT32_MAX ? UINT32_MAX : views));
+    pthread_mutex_unlock(&index->lock);
+}
+
+struct timespec index_deadline(int64_t clock)
+{
+    return (struct timespec){.tv_sec = clock / NANOSECONDS_PER_SECOND,
+                             .tv_nsec = clock % NANOSECONDS_PER_SECOND};
+}
+
+/* ---- figures ---- */
+
+void index_write_figures(struct index *index, struct json_writer *writer)
+{
+    pthread_mutex_lock(&index->lock);
+    struct snapshot *snapshot = snapshot_retain(index->current);
+    uint64_t head = index->head;
+    size_t sealed = index->live->segment_count;
+    size_t hots = index->live->hot_count;
+    double average = index->live->settings.average_length;
+    pthread_mutex_unlock(&index->lock);
+    uint64_t rows = 0;
+    uint64_t dead = 0;
+    for (size_t i = 0; i < snapshot->slice_count; i++) {
+        rows += snapshot->slices[i]->rows->count;
+        dead += atomic_load(&snapshot->slices[i]->shared->dead);
+    }
+    json_key_int(writer, "generation", snapshot->generation);
+    json_key_int(writer, "revision", (int64_t)snapshot->revision);
+    json_key_int(writer, "lag", (int64_t)(head - snapshot->revision));
+    json_key_int(writer, "articles", (int64_t)(rows - dead));
+    json_key_int(writer, "dead", (int64_t)dead);
+    json_key_int(writer, "sealed_segments", (int64_t)sealed);
+    json_key_int(writer, "hot_segments", (int64_t)hots);
+    json_key_int(writer, "slices", (int64_t)snapshot->slice_count);
+    json_key_int(writer, "epoch", snapshot->epoch->statistics.epoch);
+    json_key_int(writer, "epoch_articles", (int64_t)snapshot->epoch->statistics.documents);
+    json_key_number(writer, "average_length", average, 1);
+    snapshot_release(snapshot);
+}

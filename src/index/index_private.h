@@ -1,0 +1,114 @@
+/* index_private.h - what the files behind index.h share. Locks: `lock` guards everything below it that is not
+ * said to belong to one thread; it is held for microseconds. */
+#ifndef STORYD_INDEX_INDEX_PRIVATE_H
+#define STORYD_INDEX_INDEX_PRIVATE_H
+
+#include "index/generation.h"
+#include "index/index.h"
+
+#include <pthread.h>
+
+/* Work that other threads ask the indexer to do between two batches: it alone changes the live generation. */
+struct index_call {
+    int (*run)(struct index *index, void *context, struct error *error);
+    void *context;
+    struct error *error;
+    int result;
+    bool done;
+    struct index_call *next;
+};
+
+struct reindex_progress {
+    bool running;
+    const char *phase; /* constant text */
+    uint64_t total;
+    _Atomic uint64_t done;
+    int64_t started; /* clock.h */
+    int64_t ended;
+    uint32_t generation;
+    char last_error[500]; /* of the last one that failed; "" = it did not */
+};
+
+struct index {
+    struct index_options options;
+    char *hot_directory;
+    bool hot_sync;
+    pthread_t indexer_thread;
+    pthread_t maintenance_thread;
+    bool threads_running;
+
+    /* Held by whoever works on files of the live generation outside the indexer thread: maintenance while it
+     * works, reindex while it swaps. Taken before `lock`; never held by the indexer. */
+    pthread_mutex_t work_lock;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* anything below changed; CLOCK_MONOTONIC */
+    struct index_tuning tuning;
+    struct snapshot *current;
+    _Atomic uint64_t published;
+    unsigned snapshots_alive;
+    struct generation *live; /* changed by the indexer thread, under the lock; read by it without */
+    uint64_t head;
+    bool hurry;
+    struct index_call *calls;
+    atomic_bool stopping;
+    bool bulk_wanted;    /* the indexer waits for frozen hot segments to be sealed */
+    int64_t last_change; /* when the indexer last had work */
+    struct reindex_progress reindex;
+    pthread_t reindex_thread;
+    bool reindex_joinable;
+};
+
+/* indexer.c */
+void *indexer_main(void *index);
+/* Runs `call` on the indexer thread (or at once if it is not running) and waits for it. */
+int index_call(struct index *index, int (*run)(struct index *, void *, struct error *), void *context,
+               struct error *error);
+/* Brings `generation` to revision `last` through its hot segment; on the indexer thread, or on a generation
+ * that is not live. */
+struct catch_up;
+struct catch_up *catch_up_new(struct index *index, struct error *error);
+void catch_up_free(struct catch_up *catch_up);
+int catch_up_run(struct catch_up *catch_up, struct generation *generation, uint64_t last,
+                 struct error *error);
+/* Applies the deaths that the change log names from `first` to `last`. */
+int catch_up_kill(struct catch_up *catch_up, struct generation *generation, uint64_t first, uint64_t last,
+                  struct error *error);
+/* Takes up hot segments that a former process left; afterwards the generation has an active one. */
+int catch_up_hots(struct catch_up *catch_up, struct generation *generation, struct error *error);
+
+/* index.c */
+void index_publish(struct index *index); /* on the indexer thread */
+void index_snapshot_gone(struct index *index);
+struct timespec index_deadline(int64_t clock); /* for pthread_cond_timedwait on `changed` */
+
+/* maintenance.c */
+void *maintenance_main(void *index);
+
+/* epoch.c: new statistics for a list of segments and hot databases, and features made with them */
+int epoch_collect(const struct generation *generation, struct segment *const *segments, size_t segment_count,
+                  const struct snapshot *snapshot, uint32_t number, struct epoch **epoch,
+                  struct error *error);
+/* Writes features.E of a segment and gives the segment object that uses it (new). */
+int epoch_refeature_segment(struct segment *segment, const struct epoch *epoch, size_t key_terms,
+                            struct segment **result, struct error *error);
+/* The same for a hot segment, in memory: its slices become one. */
+int epoch_refeature_hot(struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
+                        struct error *error);
+
+/* reindex.c */
+int reindex_start(struct index *index, const char *reason, struct error *error);
+
+/* merge.c */
+struct merge {
+    size_t first; /* among the live generation's segments */
+    size_t count;
+};
+/* Which neighbours to merge next; count 0: none. */
+struct merge merge_choose(struct segment *const *segments, size_t count, size_t merge_factor,
+                          size_t hot_articles);
+/* The segments joined into a new one (new; NULL if no row lives any more). */
+int merge_segments(const struct generation *generation, const char *name, struct segment *const *segments,
+                   size_t count, uint64_t revision, struct segment **result, struct error *error);
+
+#endif

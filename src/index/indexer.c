@@ -1,0 +1,339 @@
+/* indexer.c - the indexer thread: the only one that changes the live generation. */
+#include "index/index_private.h"
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "index/builder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+/* A query that holds an old snapshot longer than this may have to be repeated (xapian.h, XAPIAN_STALE). */
+#define GRACE_MS 500
+#define RETRY_MS 250
+#define SAMPLE_ARTICLES 500
+
+/* ---- calls from other threads ---- */
+
+int index_call(struct index *index, int (*run)(struct index *, void *, struct error *), void *context,
+               struct error *error)
+{
+    struct index_call call = {.run = run, .context = context, .error = error};
+    pthread_mutex_lock(&index->lock);
+    if (!index->threads_running || atomic_load(&index->stopping)) {
+        pthread_mutex_unlock(&index->lock);
+        return error_set(error, ERROR_DRAINING, "storyd is stopping");
+    }
+    struct index_call **end = &index->calls;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = &call;
+    pthread_cond_broadcast(&index->changed);
+    while (!call.done)
+        pthread_cond_wait(&index->changed, &index->lock);
+    pthread_mutex_unlock(&index->lock);
+    return call.result;
+}
+
+static void finish_call(struct index *index, struct index_call *call, int result)
+{
+    pthread_mutex_lock(&index->lock);
+    call->result = result;
+    call->done = true;
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+}
+
+static struct index_call *next_call(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    struct index_call *call = index->calls;
+    if (call != NULL)
+        index->calls = call->next;
+    pthread_mutex_unlock(&index->lock);
+    return call;
+}
+
+static void run_calls(struct index *index)
+{
+    struct index_call *call;
+    while ((call = next_call(index)) != NULL)
+        finish_call(index, call, call->run(index, call->context, call->error));
+}
+
+static void refuse_calls(struct index *index)
+{
+    struct index_call *call;
+    while ((call = next_call(index)) != NULL)
+        finish_call(index, call, error_set(call->error, ERROR_DRAINING, "storyd is stopping"));
+}
+
+/* ---- waiting ---- */
+
+/* Waits for work: a call, or changes and the interval's end. Returns the revision to reach, 0 when there is
+ * none. */
+static uint64_t wait_for_work(struct index *index, int64_t last_commit)
+{
+    uint64_t target = 0;
+    pthread_mutex_lock(&index->lock);
+    while (!atomic_load(&index->stopping) && index->calls == NULL) {
+        if (index->head <= index->live->position) {
+            index->hurry = false;
+            pthread_cond_wait(&index->changed, &index->lock);
+            continue;
+        }
+        int64_t due = last_commit + index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
+        if (index->hurry || clock_now() >= due) {
+            target = index->head;
+            break;
+        }
+        struct timespec until = index_deadline(due);
+        pthread_cond_timedwait(&index->changed, &index->lock, &until);
+    }
+    index->last_change = clock_now();
+    pthread_mutex_unlock(&index->lock);
+    return target;
+}
+
+/* Readers may be one revision behind only while the database does not change (xapian.md section 1). */
+static void wait_for_readers(struct index *index)
+{
+    int64_t deadline = clock_now() + GRACE_MS * NANOSECONDS_PER_MS;
+    struct timespec until = index_deadline(deadline);
+    pthread_mutex_lock(&index->lock);
+    while (index->snapshots_alive > 1 && clock_now() < deadline)
+        pthread_cond_timedwait(&index->changed, &index->lock, &until);
+    pthread_mutex_unlock(&index->lock);
+}
+
+/* ---- the hot segment ---- */
+
+/* Throws the active hot segment away; the changes it held are applied again from the log. */
+static int renew_hot(struct index *index, struct error *error)
+{
+    struct generation *live = index->live;
+    struct hot *old = generation_active(live);
+    struct hot *hot;
+    uint64_t base = old->base;
+    xapian_writer_close(old->writer);
+    old->writer = NULL;
+    if (hot_create(index->hot_directory, live->identity, base, live->epoch->statistics.epoch, index->hot_sync,
+                   &hot, error) != 0)
+        return -1;
+    pthread_mutex_lock(&index->lock);
+    generation_remove_hot(live, live->hot_count - 1);
+    generation_add_hot(live, hot);
+    live->position = base;
+    pthread_mutex_unlock(&index->lock);
+    return 0;
+}
+
+/* The active hot segment is full: the next one takes over, maintenance seals the full one. */
+static int freeze_hot(struct index *index, struct error *error)
+{
+    struct generation *live = index->live;
+    struct hot *hot;
+    if (hot_create(index->hot_directory, live->identity, live->position, live->epoch->statistics.epoch,
+                   index->hot_sync, &hot, error) != 0)
+        return -1;
+    hot_freeze(generation_active(live));
+    pthread_mutex_lock(&index->lock);
+    generation_add_hot(live, hot);
+    pthread_cond_broadcast(&index->changed);
+    pthread_mutex_unlock(&index->lock);
+    return 0;
+}
+
+/* One batch. Deaths of a failed batch may already be marked; they are of revisions not yet published, and the
+ * batch is applied again. */
+static int index_batch(struct index *index, struct catch_up *catch_up, uint64_t target, struct error *error)
+{
+    wait_for_readers(index);
+    if (generation_active(index->live)->writer == NULL && renew_hot(index, error) != 0)
+        return -1;
+    if (catch_up_run(catch_up, index->live, target, error) != 0) {
+        counter_add(COUNTER_INDEX_ERRORS, 1);
+        log_error("indexing failed and is tried again: %s", error->message);
+        struct error again = ERROR_INIT;
+        if (renew_hot(index, &again) != 0)
+            log_error("a new hot segment cannot be made: %s", again.message);
+        return -1;
+    }
+    index_publish(index);
+    pthread_mutex_lock(&index->lock);
+    size_t limit = index->tuning.hot_articles;
+    bool crowded = index->live->hot_count > 2;
+    pthread_mutex_unlock(&index->lock);
+    /* while maintenance is behind, the hot segment grows beyond its size rather than in number */
+    if (generation_active(index->live)->documents < (crowded ? limit * 4 : limit))
+        return 0;
+    return freeze_hot(index, error);
+}
+
+/* ---- bulk: a backlog becomes sealed segments directly ---- */
+
+struct bulk {
+    struct index *index;
+    struct catch_up *catch_up;
+};
+
+/* A new epoch may have begun while the segment was built. Releases the old object on success and on failure.
+ */
+static int renew_if_old(const struct generation *live, struct segment **segment, struct error *error)
+{
+    if ((*segment)->slice->features.epoch == live->epoch->statistics.epoch)
+        return 0;
+    struct segment *old = *segment;
+    int result = epoch_refeature_segment(old, live->epoch, live->settings.key_terms, segment, error);
+    segment_release(old);
+    return result;
+}
+
+static int deliver_segment(void *context, struct segment *segment, uint64_t last, struct error *error)
+{
+    struct bulk *bulk = context;
+    struct index *index = bulk->index;
+    struct generation *live = index->live;
+    uint64_t first = live->position + 1;
+    if (segment != NULL && renew_if_old(live, &segment, error) != 0)
+        return -1;
+    pthread_mutex_lock(&index->lock);
+    if (segment != NULL)
+        generation_add_segment(live, segment);
+    pthread_mutex_unlock(&index->lock);
+    if (catch_up_kill(bulk->catch_up, live, first, last, error) != 0)
+        return -1;
+    live->position = live->sealed_position = last;
+    if (generation_save(live, error) != 0)
+        return -1;
+    index_publish(index);
+    run_calls(index);
+    return 0;
+}
+
+/* Waits until all frozen hot segments are sealed: bulk segments must follow them in the MANIFEST. */
+static bool frozen_are_sealed(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    index->bulk_wanted = true;
+    pthread_cond_broadcast(&index->changed);
+    while (index->live->hot_count > 1 && index->calls == NULL && !atomic_load(&index->stopping))
+        pthread_cond_wait(&index->changed, &index->lock);
+    bool sealed = index->live->hot_count == 1;
+    if (sealed)
+        index->bulk_wanted = false;
+    pthread_mutex_unlock(&index->lock);
+    return sealed;
+}
+
+static void learn_average(struct index *index, uint64_t first, uint64_t last)
+{
+    struct generation *live = index->live;
+    double average;
+    struct error error = ERROR_INIT;
+    if (live->average_guessed && live->segment_count == 0 &&
+        build_sample_length(&index->options.store, &live->settings, first, last, SAMPLE_ARTICLES, &average,
+                            &error) == 0 &&
+        average > 0) {
+        live->settings.average_length = average;
+        live->average_guessed = false;
+    }
+}
+
+static int index_bulk(struct index *index, struct catch_up *catch_up, uint64_t target, struct error *error)
+{
+    struct generation *live = index->live;
+    if (generation_active(live)->position > generation_active(live)->base && freeze_hot(index, error) != 0)
+        return -1;
+    if (!frozen_are_sealed(index))
+        return 0;
+    /* the empty active hot segment starts behind what is built now */
+    pthread_mutex_lock(&index->lock);
+    struct hot *empty = live->hots[0];
+    atomic_store(&empty->place->obsolete, true);
+    generation_remove_hot(live, 0);
+    size_t range = index->tuning.bulk_articles;
+    pthread_mutex_unlock(&index->lock);
+    learn_average(index, live->position + 1, target);
+    struct bulk bulk = {index, catch_up};
+    struct build build = {
+        .store = &index->options.store,
+        .generation = live,
+        .epoch = epoch_retain(live->epoch),
+        .first = live->position + 1,
+        .last = target,
+        .range = range,
+        .threads = index->options.builders,
+        .deliver = deliver_segment,
+        .context = &bulk,
+        .stop = &index->stopping,
+    };
+    int result = build_run(&build, error);
+    epoch_release(build.epoch);
+    struct hot *hot;
+    struct error reason = ERROR_INIT;
+    while (hot_create(index->hot_directory, live->identity, live->position, live->epoch->statistics.epoch,
+                      index->hot_sync, &hot, &reason) != 0) {
+        log_error("a new hot segment cannot be made, trying again: %s", reason.message);
+        if (atomic_load(&index->stopping))
+            return result;
+        struct timespec pause = {.tv_nsec = RETRY_MS * NANOSECONDS_PER_MS};
+        nanosleep(&pause, NULL);
+    }
+    pthread_mutex_lock(&index->lock);
+    generation_add_hot(live, hot);
+    pthread_mutex_unlock(&index->lock);
+    return result;
+}
+
+/* ---- the thread ---- */
+
+static bool is_bulk(struct index *index, uint64_t target)
+{
+    pthread_mutex_lock(&index->lock);
+    bool bulk = target - index->live->position >= index->tuning.bulk_articles;
+    pthread_mutex_unlock(&index->lock);
+    return bulk;
+}
+
+static void pause_after_failure(struct index *index)
+{
+    struct timespec until = index_deadline(clock_now() + RETRY_MS * NANOSECONDS_PER_MS);
+    pthread_mutex_lock(&index->lock);
+    if (!atomic_load(&index->stopping))
+        pthread_cond_timedwait(&index->changed, &index->lock, &until);
+    pthread_mutex_unlock(&index->lock);
+}
+
+void *indexer_main(void *argument)
+{
+    struct index *index = argument;
+    prctl(PR_SET_NAME, "storyd-index");
+    struct error error = ERROR_INIT;
+    struct catch_up *catch_up;
+    while ((catch_up = catch_up_new(index, &error)) == NULL && !atomic_load(&index->stopping)) {
+        log_error("the indexer cannot read the store, trying again: %s", error.message);
+        pause_after_failure(index);
+    }
+    int64_t last_commit = 0;
+    while (!atomic_load(&index->stopping)) {
+        uint64_t target = wait_for_work(index, last_commit);
+        run_calls(index);
+        if (target == 0 || atomic_load(&index->stopping))
+            continue;
+        last_commit = clock_now();
+        int result = is_bulk(index, target) ? index_bulk(index, catch_up, target, &error)
+                                            : index_batch(index, catch_up, target, &error);
+        if (result != 0 && !atomic_load(&index->stopping)) {
+            log_error("the index is behind the store: %s", error.message);
+            pause_after_failure(index);
+        }
+    }
+    refuse_calls(index);
+    catch_up_free(catch_up);
+    return NULL;
+}

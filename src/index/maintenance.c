@@ -1,0 +1,414 @@
+/* maintenance.c - the maintenance thread: seals full hot segments, merges neighbours, starts epochs, and asks
+ * for a reindex when a generation has worn out. The slow work is done here on immutable files; the indexer
+ * adopts the result. */
+#include "index/index_private.h"
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define IDLE_MS 2000           /* without changes for this long: time for the smaller improvements */
+#define EPOCH_IDLE_GROWTH 0.05 /* an idle index whose statistics are off by more starts a new epoch */
+#define EPOCH_MIN 16           /* articles before the first epoch */
+#define REBUILD_MIN 1000       /* smaller generations are never worn out */
+#define REBUILD_DEAD 0.2       /* design.md section 4: more than a fifth dead */
+#define REBUILD_LENGTH 0.25    /* or the frozen average length off by a quarter */
+
+/* Copies of the live generation's lists, held by reference, for work outside the lock. */
+struct view {
+    struct segment **segments;
+    size_t segment_count;
+    struct snapshot *snapshot;
+};
+
+static void take_view(struct index *index, struct view *view)
+{
+    pthread_mutex_lock(&index->lock);
+    view->segment_count = index->live->segment_count;
+    view->segments = memory_zeroed(view->segment_count, sizeof *view->segments);
+    for (size_t i = 0; i < view->segment_count; i++)
+        view->segments[i] = segment_retain(index->live->segments[i]);
+    view->snapshot = snapshot_retain(index->current);
+    pthread_mutex_unlock(&index->lock);
+}
+
+static void release_view(struct view *view)
+{
+    for (size_t i = 0; i < view->segment_count; i++)
+        segment_release(view->segments[i]);
+    free(view->segments);
+    snapshot_release(view->snapshot);
+    view->snapshot = NULL;
+}
+
+/* ---- sealing ---- */
+
+struct sealed {
+    struct generation *generation;
+    struct hot *hot;
+    struct segment *segment; /* NULL: nothing in it lives any more */
+};
+
+/* On the indexer thread. */
+static int adopt_sealed(struct index *index, void *context, struct error *error)
+{
+    struct sealed *sealed = context;
+    struct generation *live = index->live;
+    if (live != sealed->generation || live->hots[0] != sealed->hot)
+        return error_set(error, ERROR_CONFLICT, "the generation was replaced meanwhile");
+    if (sealed->segment != NULL && sealed->segment->slice->features.epoch != live->epoch->statistics.epoch)
+        return error_set(error, ERROR_CONFLICT, "a new epoch has begun meanwhile");
+    pthread_mutex_lock(&index->lock);
+    for (size_t i = 0; sealed->segment != NULL && i < sealed->hot->slice_count; i++)
+        slice_inherit(sealed->segment->slice, sealed->hot->slices[i]);
+    if (sealed->segment != NULL)
+        generation_add_segment(live, sealed->segment);
+    sealed->segment = NULL;
+    live->sealed_position = sealed->hot->position;
+    struct segment_place *place = segment_place_retain(sealed->hot->place);
+    generation_remove_hot(live, 0);
+    pthread_mutex_unlock(&index->lock);
+    index_publish(index);
+    counter_add(COUNTER_SEGMENTS_SEALED, 1);
+    int result = generation_save(live, error);
+    if (result == 0) /* not before: the MANIFEST on disk still counts on it */
+        atomic_store(&place->obsolete, true);
+    segment_place_release(place);
+    return result;
+}
+
+static int seal_hot(struct index *index, struct generation *live, struct hot *hot, uint64_t revision,
+                    struct error *error)
+{
+    struct image_bytes rows;
+    struct image_bytes features;
+    slices_join(hot->slices, hot->slice_count, revision, &rows, &features);
+    char *name = generation_new_segment_name(live);
+    char *directory = file_join(live->directory, name);
+    const char *source = hot->place->xapian_path;
+    struct sealed sealed = {.generation = live, .hot = hot};
+    uint32_t epoch = hot->epoch;
+    int result = segment_create(directory, &source, 1, &rows, &features, epoch, error);
+    if (result == 0)
+        result = segment_open(live->directory, name, epoch, NULL, &sealed.segment, error);
+    if (result == 0 && sealed.segment->slice->rows->count == 0) {
+        atomic_store(&sealed.segment->place->obsolete, true);
+        segment_release(sealed.segment);
+        sealed.segment = NULL;
+    }
+    if (result == 0)
+        result = index_call(index, adopt_sealed, &sealed, error);
+    if (sealed.segment != NULL) {
+        atomic_store(&sealed.segment->place->obsolete, true);
+        segment_release(sealed.segment);
+    }
+    image_bytes_release(&rows);
+    image_bytes_release(&features);
+    free(directory);
+    free(name);
+    return result;
+}
+
+/* ---- merging ---- */
+
+struct merged {
+    struct generation *generation;
+    struct segment **old;
+    size_t count;
+    struct segment *segment; /* may have no rows */
+};
+
+/* On the indexer thread: the inputs must still stand where they stood, as they do unless a reindex came
+ * between. */
+static int adopt_merged(struct index *index, void *context, struct error *error)
+{
+    struct merged *merged = context;
+    struct generation *live = index->live;
+    size_t first = 0;
+    while (first < live->segment_count && live->segments[first] != merged->old[0])
+        first++;
+    if (live != merged->generation || first + merged->count > live->segment_count ||
+        live->segments[first + merged->count - 1] != merged->old[merged->count - 1])
+        return error_set(error, ERROR_CONFLICT, "the segments were replaced meanwhile");
+    struct segment *segment = merged->segment;
+    bool empty = segment->slice->rows->count == 0;
+    pthread_mutex_lock(&index->lock);
+    for (size_t i = 0; i < merged->count; i++)
+        slice_inherit(segment->slice, merged->old[i]->slice);
+    generation_replace_segments(live, first, merged->count, empty ? NULL : segment);
+    if (!empty)
+        merged->segment = NULL;
+    pthread_mutex_unlock(&index->lock);
+    index_publish(index);
+    counter_add(COUNTER_SEGMENTS_MERGED, 1);
+    int result = generation_save(live, error);
+    for (size_t i = 0; i < merged->count && result == 0;
+         i++) /* not before: the MANIFEST on disk lists them */
+        atomic_store(&merged->old[i]->place->obsolete, true);
+    return result;
+}
+
+static int run_merge(struct index *index, struct generation *live, struct view *view, struct merge merge,
+                     struct error *error)
+{
+    char *name = generation_new_segment_name(live);
+    struct merged merged = {.generation = live, .old = view->segments + merge.first, .count = merge.count};
+    int result =
+        merge_segments(live, name, merged.old, merge.count, view->snapshot->revision, &merged.segment, error);
+    if (result == 0)
+        result = index_call(index, adopt_merged, &merged, error);
+    if (merged.segment != NULL) {
+        atomic_store(&merged.segment->place->obsolete, true);
+        segment_release(merged.segment);
+    }
+    free(name);
+    return result;
+}
+
+/* ---- epochs ---- */
+
+struct renewed {
+    struct generation *generation;
+    struct epoch *epoch;
+    struct segment **old;
+    struct segment **new;
+    size_t count;
+};
+
+static struct segment *renewed_segment(const struct renewed *renewed, const struct segment *old)
+{
+    for (size_t i = 0; i < renewed->count; i++)
+        if (renewed->old[i] == old)
+            return segment_retain(renewed->new[i]);
+    return NULL;
+}
+
+/* Every segment of the generation with its new features; those that came after the work began are made here.
+ */
+static int renew_segments(struct generation *live, const struct renewed *renewed, struct segment **segments,
+                          struct error *error)
+{
+    for (size_t i = 0; i < live->segment_count; i++) {
+        segments[i] = renewed_segment(renewed, live->segments[i]);
+        if (segments[i] == NULL &&
+            epoch_refeature_segment(live->segments[i], renewed->epoch, live->settings.key_terms, &segments[i],
+                                    error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* On the indexer thread. */
+static int adopt_epoch(struct index *index, void *context, struct error *error)
+{
+    struct renewed *renewed = context;
+    struct generation *live = index->live;
+    if (live != renewed->generation)
+        return error_set(error, ERROR_CONFLICT, "the generation was replaced meanwhile");
+    struct segment **segments = memory_zeroed(live->segment_count, sizeof(struct segment *));
+    int result = renew_segments(live, renewed, segments, error);
+    for (size_t i = 0; i < live->hot_count && result == 0; i++)
+        result = epoch_refeature_hot(live->hots[i], renewed->epoch, live->settings.key_terms, live->position,
+                                     error);
+    if (result != 0) {
+        for (size_t i = 0; i < live->segment_count; i++)
+            segment_release(segments[i]);
+        free(segments);
+        return -1;
+    }
+    uint32_t old_epoch = live->epoch->statistics.epoch;
+    pthread_mutex_lock(&index->lock);
+    for (size_t i = 0; i < live->segment_count; i++)
+        generation_replace_segments(live, i, 1, segments[i]);
+    epoch_release(live->epoch);
+    live->epoch = epoch_retain(renewed->epoch);
+    pthread_mutex_unlock(&index->lock);
+    free(segments);
+    index_publish(index);
+    counter_add(COUNTER_EPOCHS, 1);
+    result = generation_save(live, error);
+    for (size_t i = 0; i < live->segment_count && result == 0; i++) {
+        char *path = segment_features_path(live->segments[i]->place->directory, old_epoch);
+        unlink(path);
+        free(path);
+    }
+    if (result == 0) {
+        struct buffer path = BUFFER_INIT;
+        buffer_printf(&path, "%s/statistics.%u", live->directory, old_epoch);
+        unlink(path.data);
+        buffer_release(&path);
+    }
+    return result;
+}
+
+static int run_epoch(struct index *index, struct generation *live, struct view *view, struct error *error)
+{
+    struct renewed renewed = {.generation = live, .old = view->segments};
+    uint32_t number = view->snapshot->epoch->statistics.epoch + 1;
+    int result = epoch_collect(live, view->segments, view->segment_count, view->snapshot, number,
+                               &renewed.epoch, error);
+    /* the indexer must not wait for the long part */
+    snapshot_release(view->snapshot);
+    view->snapshot = NULL;
+    renewed.new = memory_zeroed(view->segment_count, sizeof *renewed.new);
+    for (; result == 0 && renewed.count < view->segment_count; renewed.count++) {
+        result = epoch_refeature_segment(view->segments[renewed.count], renewed.epoch,
+                                         live->settings.key_terms, &renewed.new[renewed.count], error);
+        if (result != 0)
+            break;
+    }
+    if (result == 0)
+        result = index_call(index, adopt_epoch, &renewed, error);
+    for (size_t i = 0; i < renewed.count; i++)
+        segment_release(renewed.new[i]);
+    free(renewed.new);
+    epoch_release(renewed.epoch);
+    return result;
+}
+
+/* ---- deciding ---- */
+
+static bool epoch_due(const struct snapshot *snapshot, bool idle)
+{
+    double then = (double)snapshot->epoch->statistics.documents;
+    double now = (double)snapshot->articles;
+    if (now < EPOCH_MIN)
+        return false;
+    double difference = now > then ? now - then : then - now;
+    return now >= 2 * then + EPOCH_MIN || (idle && difference > EPOCH_IDLE_GROWTH * now);
+}
+
+static const char *rebuild_reason(const struct generation *live, const struct view *view)
+{
+    const struct snapshot *snapshot = view->snapshot;
+    uint64_t rows = 0;
+    uint64_t documents = 0;
+    uint64_t words = 0;
+    for (size_t i = 0; i < snapshot->slice_count; i++) {
+        const struct rows *column = snapshot->slices[i]->rows;
+        rows += column->count;
+        for (uint32_t row = 0; row < column->count; row++)
+            words += column->lengths[row];
+    }
+    for (size_t i = 0; i < view->segment_count; i++)
+        documents += view->segments[i]->documents;
+    if (documents > REBUILD_MIN &&
+        (double)(documents - (documents < snapshot->articles ? documents : snapshot->articles)) >
+            REBUILD_DEAD * (double)documents)
+        return "more than a fifth of the documents are dead";
+    double actual = rows != 0 ? (double)words / (double)rows : 0;
+    double frozen = live->settings.average_length;
+    if (rows > REBUILD_MIN &&
+        (actual > frozen * (1 + REBUILD_LENGTH) || actual < frozen / (1 + REBUILD_LENGTH)))
+        return "the average length of articles has changed";
+    return NULL;
+}
+
+enum work { WORK_NONE, WORK_SEAL, WORK_EPOCH, WORK_MERGE, WORK_INSPECT };
+
+struct decision {
+    enum work work;
+    struct generation *live;
+    struct hot *hot;
+    struct merge merge;
+};
+
+/* Under the lock. */
+static struct decision decide(struct index *index, bool idle, uint64_t checked_revision)
+{
+    struct generation *live = index->live;
+    struct decision decision = {.work = WORK_NONE, .live = live};
+    if (live->hot_count > 1) {
+        decision.work = WORK_SEAL;
+        decision.hot = live->hots[0];
+        return decision;
+    }
+    if (epoch_due(index->current, idle)) {
+        decision.work = WORK_EPOCH;
+        return decision;
+    }
+    decision.merge = merge_choose(live->segments, live->segment_count, index->tuning.merge_factor,
+                                  index->tuning.hot_articles);
+    if (decision.merge.count != 0) {
+        decision.work = WORK_MERGE;
+        return decision;
+    }
+    if (idle && !index->reindex.running && index->current->revision != checked_revision)
+        decision.work = WORK_INSPECT;
+    return decision;
+}
+
+static int carry_out(struct index *index, const struct decision *decision, struct error *error)
+{
+    struct view view;
+    take_view(index, &view);
+    int result = 0;
+    switch (decision->work) {
+    case WORK_SEAL:
+        result = seal_hot(index, decision->live, decision->hot, view.snapshot->revision, error);
+        break;
+    case WORK_EPOCH:
+        result = run_epoch(index, decision->live, &view, error);
+        break;
+    case WORK_MERGE:
+        result = run_merge(index, decision->live, &view, decision->merge, error);
+        break;
+    case WORK_INSPECT: {
+        const char *reason = rebuild_reason(decision->live, &view);
+        if (reason != NULL)
+            result = reindex_start(index, reason, error);
+        break;
+    }
+    case WORK_NONE:
+        break;
+    }
+    release_view(&view);
+    return result;
+}
+
+void *maintenance_main(void *argument)
+{
+    struct index *index = argument;
+    prctl(PR_SET_NAME, "storyd-maint");
+    uint64_t checked_revision = 0;
+    pthread_mutex_lock(&index->work_lock);
+    pthread_mutex_lock(&index->lock);
+    while (!atomic_load(&index->stopping)) {
+        int64_t now = clock_now();
+        bool idle = index->head <= index->current->revision &&
+                    now - index->last_change > IDLE_MS * NANOSECONDS_PER_MS;
+        struct decision decision = decide(index, idle, checked_revision);
+        if (idle)
+            checked_revision = index->current->revision;
+        if (decision.work == WORK_NONE) {
+            pthread_mutex_unlock(&index->work_lock);
+            struct timespec until = index_deadline(now + IDLE_MS / 2 * NANOSECONDS_PER_MS);
+            pthread_cond_timedwait(&index->changed, &index->lock, &until);
+            pthread_mutex_unlock(&index->lock);
+            pthread_mutex_lock(&index->work_lock);
+            pthread_mutex_lock(&index->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&index->lock);
+        struct error error = ERROR_INIT;
+        int result = carry_out(index, &decision, &error);
+        pthread_mutex_lock(&index->lock);
+        if (result != 0 && error.code != ERROR_CONFLICT && error.code != ERROR_DRAINING) {
+            counter_add(COUNTER_INDEX_ERRORS, 1);
+            log_error("index maintenance failed and is tried again: %s", error.message);
+            struct timespec until = index_deadline(clock_now() + IDLE_MS * NANOSECONDS_PER_MS);
+            while (!atomic_load(&index->stopping) &&
+                   clock_now() < until.tv_sec * NANOSECONDS_PER_SECOND + until.tv_nsec)
+                pthread_cond_timedwait(&index->changed, &index->lock, &until);
+        }
+    }
+    pthread_mutex_unlock(&index->lock);
+    pthread_mutex_unlock(&index->work_lock);
+    return NULL;
+}

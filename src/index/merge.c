@@ -1,0 +1,70 @@
+/* merge.c - which segments are merged, and merging them: Xapian by compaction, the catalog by copying living
+ * rows. */
+#include "index/index_private.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+/* Tier 0 holds segments of up to twice the hot segment's size, each further one `factor` times as large ones.
+ */
+static unsigned tier_of(const struct segment *segment, size_t factor, size_t hot_articles)
+{
+    unsigned tier = 0;
+    uint64_t bound = (uint64_t)hot_articles * 2;
+    while (segment->slice->rows->count > bound && tier < 30) {
+        bound *= factor;
+        tier++;
+    }
+    return tier;
+}
+
+/* The longest run of neighbours of at most this tier that ends before or at `end`. */
+struct merge merge_choose(struct segment *const *segments, size_t count, size_t merge_factor,
+                          size_t hot_articles)
+{
+    for (unsigned tier = 0; tier < 12; tier++) {
+        size_t run = 0;
+        uint64_t rows = 0;
+        for (size_t i = 0; i <= count; i++) {
+            bool fits = i < count && tier_of(segments[i], merge_factor, hot_articles) <= tier &&
+                        rows + segments[i]->slice->rows->count < ROWS_MAX;
+            if (fits) {
+                run++;
+                rows += segments[i]->slice->rows->count;
+                continue;
+            }
+            if (run >= merge_factor)
+                return (struct merge){i - run, run};
+            run = 0;
+            rows = 0;
+        }
+    }
+    return (struct merge){0, 0};
+}
+
+int merge_segments(const struct generation *generation, const char *name, struct segment *const *segments,
+                   size_t count, uint64_t revision, struct segment **result, struct error *error)
+{
+    struct slice **slices = memory_zeroed(count, sizeof *slices);
+    const char **sources = memory_zeroed(count, sizeof *sources);
+    for (size_t i = 0; i < count; i++) {
+        slices[i] = segments[i]->slice;
+        sources[i] = segments[i]->place->xapian_path;
+    }
+    struct image_bytes rows;
+    struct image_bytes features;
+    slices_join(slices, count, revision, &rows, &features);
+    char *directory = file_join(generation->directory, name);
+    uint32_t epoch = slices[0]->features.epoch;
+    *result = NULL;
+    int status = segment_create(directory, sources, count, &rows, &features, epoch, error);
+    if (status == 0)
+        status = segment_open(generation->directory, name, epoch, NULL, result, error);
+    free(directory);
+    image_bytes_release(&rows);
+    image_bytes_release(&features);
+    free(slices);
+    free(sources);
+    return status;
+}

@@ -1,0 +1,161 @@
+#include "index/slice.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct image_bytes image_bytes_of_block(char *block, size_t length)
+{
+    return (struct image_bytes){.block = block, .data = block, .length = length};
+}
+
+int image_bytes_of_file(const char *path, struct image_bytes *bytes, struct error *error)
+{
+    *bytes = (struct image_bytes){.block = NULL};
+    if (file_map(path, &bytes->map, error) != 0)
+        return -1;
+    bytes->data = bytes->map.data;
+    bytes->length = bytes->map.length;
+    return 0;
+}
+
+void image_bytes_release(struct image_bytes *bytes)
+{
+    free(bytes->block);
+    file_unmap(&bytes->map);
+    *bytes = (struct image_bytes){.block = NULL};
+}
+
+static void rows_release(struct slice_rows *shared)
+{
+    if (shared == NULL || atomic_fetch_sub(&shared->references, 1) != 1)
+        return;
+    image_bytes_release(&shared->bytes);
+    free(shared->died);
+    free(shared->views);
+    free(shared);
+}
+
+static struct slice_rows *rows_new(struct image_bytes bytes, struct error *error)
+{
+    struct slice_rows *shared = memory_zeroed(1, sizeof *shared);
+    atomic_init(&shared->references, 1);
+    shared->bytes = bytes;
+    if (rows_open(bytes.data, bytes.length, &shared->rows, error) != 0) {
+        rows_release(shared);
+        return NULL;
+    }
+    size_t count = shared->rows.count;
+    shared->died = memory_allocate(count * sizeof *shared->died);
+    shared->views = memory_allocate(count * sizeof *shared->views);
+    for (size_t row = 0; row < count; row++) {
+        atomic_init(&shared->died[row], NEVER_DIED);
+        atomic_init(&shared->views[row], shared->rows.views[row]);
+    }
+    return shared;
+}
+
+/* Steals the reference to `shared` and the bytes. */
+static int make(struct slice_rows *shared, struct image_bytes features, struct slice **result,
+                struct error *error)
+{
+    struct slice *slice = memory_zeroed(1, sizeof *slice);
+    atomic_init(&slice->references, 1);
+    slice->shared = shared;
+    slice->rows = &shared->rows;
+    slice->feature_bytes = features;
+    if (features_open(features.data, features.length, &slice->features, error) != 0) {
+        slice_release(slice);
+        return -1;
+    }
+    if (slice->features.row_count != shared->rows.count) {
+        slice_release(slice);
+        return error_set(error, ERROR_UNAVAILABLE, "damaged index file: %u rows but features of %u",
+                         shared->rows.count, slice->features.row_count);
+    }
+    *result = slice;
+    return 0;
+}
+
+int slice_new(struct image_bytes rows, struct image_bytes features, struct slice **slice, struct error *error)
+{
+    struct slice_rows *shared = rows_new(rows, error);
+    if (shared == NULL) {
+        image_bytes_release(&features);
+        return -1;
+    }
+    return make(shared, features, slice, error);
+}
+
+int slice_with_features(struct slice *old, struct image_bytes features, struct slice **slice,
+                        struct error *error)
+{
+    atomic_fetch_add(&old->shared->references, 1);
+    return make(old->shared, features, slice, error);
+}
+
+struct slice *slice_retain(struct slice *slice)
+{
+    atomic_fetch_add(&slice->references, 1);
+    return slice;
+}
+
+void slice_release(struct slice *slice)
+{
+    if (slice == NULL || atomic_fetch_sub(&slice->references, 1) != 1)
+        return;
+    image_bytes_release(&slice->feature_bytes);
+    rows_release(slice->shared);
+    free(slice);
+}
+
+bool slice_kill(struct slice *slice, uint32_t docid, uint32_t revision)
+{
+    uint32_t row = rows_find(slice->rows, docid);
+    if (row == ROW_NONE || atomic_load(&slice->shared->died[row]) != NEVER_DIED)
+        return false;
+    atomic_store(&slice->shared->died[row], revision);
+    atomic_fetch_add(&slice->shared->dead, 1);
+    return true;
+}
+
+void slice_inherit(struct slice *slice, const struct slice *old)
+{
+    for (uint32_t row = 0; row < old->rows->count; row++) {
+        uint32_t docid = old->rows->docids[row];
+        uint32_t mine = rows_find(slice->rows, docid);
+        if (mine == ROW_NONE)
+            continue;
+        atomic_store(&slice->shared->views[mine], atomic_load(&old->shared->views[row]));
+        uint32_t died = atomic_load(&old->shared->died[row]);
+        if (died != NEVER_DIED)
+            slice_kill(slice, docid, died);
+    }
+}
+
+void slices_join(struct slice *const *slices, size_t count, uint64_t revision, struct image_bytes *rows,
+                 struct image_bytes *features)
+{
+    struct rows_builder *row_builder = rows_builder_new();
+    struct features_builder *feature_builder =
+        features_builder_new(count != 0 ? slices[count - 1]->features.epoch : 0);
+    struct feature_vector vector = {0};
+    for (size_t i = 0; i < count; i++) {
+        for (uint32_t row = 0; row < slices[i]->rows->count; row++) {
+            if (!slice_row_lives(slices[i], row, revision))
+                continue;
+            rows_builder_copy(row_builder, slices[i]->rows, row, slice_row_views(slices[i], row));
+            features_vector(&slices[i]->features, row, &vector);
+            features_builder_add(feature_builder, &vector);
+        }
+    }
+    feature_vector_release(&vector);
+    size_t length;
+    char *block = rows_builder_finish(row_builder, &length);
+    *rows = image_bytes_of_block(block, length);
+    block = features_builder_finish(feature_builder, &length);
+    *features = image_bytes_of_block(block, length);
+    rows_builder_free(row_builder);
+    features_builder_free(feature_builder);
+}

@@ -1,0 +1,123 @@
+#include "index/statistics.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATISTICS_MAGIC UINT64_C(0x54415453595453) /* "STYSTAT" */
+#define STATISTICS_VERSION 1
+
+enum section {
+    SECTION_HEADER,
+    SECTION_FREQUENCIES,
+    SECTION_TERMS,
+    SECTION_COUNT = SECTION_TERMS + DICTIONARY_SECTIONS
+};
+
+struct statistics_header {
+    uint64_t documents;
+    uint32_t epoch;
+    uint32_t unused;
+};
+
+int statistics_open(const char *data, size_t length, struct statistics *statistics, struct error *error)
+{
+    memset(statistics, 0, sizeof *statistics);
+    struct image *image = &statistics->image;
+    if (image_open(data, length, STATISTICS_MAGIC, STATISTICS_VERSION, SECTION_COUNT, image, error) != 0)
+        return -1;
+    size_t headers;
+    size_t frequencies;
+    const struct statistics_header *header = image_section(image, SECTION_HEADER, sizeof *header, &headers);
+    statistics->frequencies = image_section(image, SECTION_FREQUENCIES, 4, &frequencies);
+    if (headers != 1 || !dictionary_open(image, SECTION_TERMS, &statistics->terms) ||
+        frequencies != statistics->terms.count)
+        return error_set(error, ERROR_UNAVAILABLE, "damaged index file: statistics do not fit together");
+    statistics->documents = header->documents;
+    statistics->epoch = header->epoch;
+    return 0;
+}
+
+uint32_t statistics_frequency(const struct statistics *statistics, const char *term, size_t length,
+                              uint64_t hash)
+{
+    uint32_t number = dictionary_find(&statistics->terms, term, length, hash);
+    return number == DICTIONARY_NONE ? 1 : statistics->frequencies[number];
+}
+
+float statistics_idf(const struct statistics *statistics, uint32_t frequency)
+{
+    double documents = (double)statistics->documents;
+    double df = frequency;
+    if (df > documents)
+        documents = df;
+    return (float)log(1.0 + (documents - df + 0.5) / (df + 0.5));
+}
+
+struct statistics_builder {
+    struct dictionary_builder terms;
+    uint32_t *frequencies;
+    size_t capacity;
+};
+
+struct statistics_builder *statistics_builder_new(void)
+{
+    struct statistics_builder *builder = memory_zeroed(1, sizeof *builder);
+    dictionary_builder_init(&builder->terms);
+    return builder;
+}
+
+void statistics_builder_free(struct statistics_builder *builder)
+{
+    if (builder == NULL)
+        return;
+    dictionary_builder_release(&builder->terms);
+    free(builder->frequencies);
+    free(builder);
+}
+
+void statistics_builder_add(struct statistics_builder *builder, const char *term, size_t length,
+                            uint32_t frequency)
+{
+    uint32_t before = builder->terms.count;
+    uint32_t number = dictionary_builder_add(&builder->terms, term, length, "", 0);
+    builder->frequencies =
+        memory_grow(builder->frequencies, &builder->capacity, (size_t)number + 1, sizeof(uint32_t));
+    if (number == before)
+        builder->frequencies[number] = 0;
+    builder->frequencies[number] += frequency;
+}
+
+/* Terms of one document are left out: they are half of every vocabulary and `unknown` means the same. */
+static void keep_repeated(const struct statistics_builder *builder, struct dictionary_builder *kept,
+                          struct buffer *frequencies)
+{
+    const uint32_t *offsets = (const uint32_t *)(const void *)builder->terms.offsets.data;
+    for (uint32_t i = 0; i < builder->terms.count; i++) {
+        if (builder->frequencies[i] < 2)
+            continue;
+        dictionary_builder_add(kept, builder->terms.bytes.data + offsets[i], offsets[i + 1] - offsets[i], "",
+                               0);
+        buffer_append(frequencies, &builder->frequencies[i], sizeof(uint32_t));
+    }
+}
+
+char *statistics_builder_finish(struct statistics_builder *builder, uint64_t documents, uint32_t epoch,
+                                size_t *length)
+{
+    struct dictionary_builder kept;
+    struct buffer frequencies = BUFFER_INIT;
+    dictionary_builder_init(&kept);
+    keep_repeated(builder, &kept, &frequencies);
+    struct image_builder image;
+    image_builder_init(&image, STATISTICS_MAGIC, STATISTICS_VERSION, SECTION_COUNT);
+    struct statistics_header header = {.documents = documents, .epoch = epoch};
+    image_builder_add(&image, &header, sizeof header);
+    image_builder_add(&image, frequencies.data, frequencies.length);
+    dictionary_builder_write(&kept, &image);
+    dictionary_builder_release(&kept);
+    buffer_release(&frequencies);
+    return image_builder_finish(&image, length);
+}

@@ -1,0 +1,148 @@
+#include "index/xapian_search.hh"
+
+#include <algorithm>
+#include <cmath>
+
+namespace
+{
+// Terms looked at for one wildcard: bounds its time (0.3 ms or so), far above what it may stand for.
+const size_t wildcard_scan_max = 2000;
+
+class query_builder
+{
+  public:
+    query_builder(const Xapian::Database &over, const search_plan &how) : database(over), plan(how)
+    {
+    }
+
+    Xapian::Query build(const query_node *node) const
+    {
+        switch (node->op) {
+        case QUERY_NOTHING:
+            return Xapian::Query::MatchNothing;
+        case QUERY_ALL:
+            return unweighted(Xapian::Query::MatchAll);
+        case QUERY_TERM:
+            return term(std::string(node->term, node->term_length), node->weighted);
+        case QUERY_WILDCARD:
+            return wildcard(std::string(node->term, node->term_length), node->weighted);
+        case QUERY_OR:
+            return group(Xapian::Query::OP_OR, node, 0);
+        case QUERY_AND:
+            return group(Xapian::Query::OP_AND, node, 0);
+        case QUERY_AND_NOT:
+            return first_and(Xapian::Query::OP_AND_NOT, Xapian::Query::OP_OR, node);
+        case QUERY_AND_MAYBE:
+            return first_and(Xapian::Query::OP_AND_MAYBE, Xapian::Query::OP_OR, node);
+        case QUERY_FILTER:
+            return first_and(Xapian::Query::OP_FILTER, Xapian::Query::OP_AND, node);
+        case QUERY_PHRASE:
+            return positional(Xapian::Query::OP_PHRASE, node);
+        case QUERY_NEAR:
+            return positional(Xapian::Query::OP_NEAR, node);
+        }
+        throw Xapian::InvalidArgumentError("unknown operator in a query");
+    }
+
+  private:
+    static Xapian::Query unweighted(const Xapian::Query &query)
+    {
+        return Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, query, 0.0);
+    }
+
+    Xapian::Query term(const std::string &text, bool weighted) const
+    {
+        // a longer one would throw in the matcher; no document can have it
+        if (text.empty() || text.size() > XAPIAN_TERM_MAX)
+            return Xapian::Query::MatchNothing;
+        const Xapian::Query query(text);
+        if (!weighted)
+            return unweighted(query);
+        if (!plan.own_idf)
+            return query;
+        return Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, query,
+                             impact_idf(database.get_doccount(), database.get_termfreq(text)));
+    }
+
+    std::vector<Xapian::Query> children(const query_node *node, size_t from) const
+    {
+        std::vector<Xapian::Query> queries;
+        queries.reserve(node->child_count);
+        for (size_t i = from; i < node->child_count; i++)
+            queries.push_back(build(node->children[i]));
+        return queries;
+    }
+
+    Xapian::Query group(Xapian::Query::op op, const query_node *node, size_t from) const
+    {
+        const std::vector<Xapian::Query> queries = children(node, from);
+        return Xapian::Query(op, queries.begin(), queries.end());
+    }
+
+    // The first child against the others, which are joined with `join` before.
+    Xapian::Query first_and(Xapian::Query::op op, Xapian::Query::op join, const query_node *node) const
+    {
+        if (node->child_count == 0)
+            return Xapian::Query::MatchNothing;
+        const Xapian::Query first = build(node->children[0]);
+        if (node->child_count == 1)
+            return first;
+        return Xapian::Query(op, first, group(join, node, 1));
+    }
+
+    // Xapian wants plain terms in a phrase; where idf is ours they are given weight beside it.
+    Xapian::Query positional(Xapian::Query::op op, const query_node *node) const
+    {
+        std::vector<Xapian::Query> terms;
+        for (size_t i = 0; i < node->child_count; i++) {
+            if (node->children[i]->op != QUERY_TERM)
+                throw Xapian::InvalidArgumentError("a phrase can hold terms only");
+            terms.push_back(Xapian::Query(std::string(node->children[i]->term, node->children[i]->term_length)));
+        }
+        const Xapian::Query query(op, terms.begin(), terms.end(), node->window);
+        if (!plan.own_idf)
+            return query;
+        return Xapian::Query(Xapian::Query::OP_FILTER, group(Xapian::Query::OP_AND, node, 0), query);
+    }
+
+    // Xapian's own wildcards open every term they match before they choose the most frequent. OP_MAX: a document is
+    // as good as the best of the terms in it; OP_SYNONYM would add up impacts and go over the cap of the weight.
+    Xapian::Query wildcard(const std::string &prefix, bool weighted) const
+    {
+        typedef std::pair<Xapian::doccount, std::string> candidate;
+        std::vector<candidate> found;
+        const Xapian::TermIterator end = database.allterms_end(prefix);
+        for (Xapian::TermIterator i = database.allterms_begin(prefix); i != end; ++i) {
+            if (found.size() % 64 == 63)
+                plan.watch->check();
+            found.emplace_back(i.get_termfreq(), *i);
+            if (found.size() == wildcard_scan_max)
+                break;
+        }
+        const size_t count = std::min<size_t>(found.size(), plan.wildcard_expansions);
+        std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
+                          [](const candidate &a, const candidate &b) {
+                              return a.first != b.first ? a.first > b.first : a.second < b.second;
+                          });
+        std::vector<Xapian::Query> terms;
+        for (size_t i = 0; i < count; i++)
+            terms.push_back(term(found[i].second, true));
+        const Xapian::Query query(weighted ? Xapian::Query::OP_MAX : Xapian::Query::OP_OR, terms.begin(), terms.end());
+        return weighted ? query : unweighted(query);
+    }
+
+    const Xapian::Database &database;
+    const search_plan &plan;
+};
+} // namespace
+
+double impact_idf(Xapian::doccount documents, Xapian::doccount frequency)
+{
+    const double all = documents, some = frequency;
+    return std::log(1 + (all - some + 0.5) / (some + 0.5));
+}
+
+Xapian::Query build_query(const query_node *node, const Xapian::Database &database, const search_plan &plan)
+{
+    return query_builder(database, plan).build(node);
+}

@@ -1,0 +1,79 @@
+/*
+ * related.h - which articles connect to this one, and how strongly: storyd's reason to exist. Formulas:
+ * design.md section 6.
+ *
+ *     strength = 1 - (1 - a tag_overlap) (1 - b entity_overlap) (1 - c similarity)
+ *
+ * Computed from the catalog alone; Xapian is not asked. The scratch memory belongs to one thread; results
+ * point into the snapshot, which the caller holds.
+ */
+#ifndef STORYD_RELATED_RELATED_H
+#define STORYD_RELATED_RELATED_H
+
+#include "index/snapshot.h"
+#include "query/filter.h"
+
+struct related_weights {
+    float tags;     /* a */
+    float entities; /* b */
+    float terms;    /* c */
+};
+
+/* The connection strength of three overlaps, 0 to 1. */
+static inline float related_strength(const struct related_weights *weights, float tag_overlap,
+                                     float entity_overlap, float similarity)
+{
+    return 1.0F - (1.0F - weights->tags * tag_overlap) * (1.0F - weights->entities * entity_overlap) *
+                      (1.0F - weights->terms * similarity);
+}
+
+struct related_query {
+    const struct snapshot *snapshot;
+    const struct feature_vector *source;
+    const uint32_t *excluded; /* docids never shown (the source itself, articles read): sorted ascending */
+    size_t excluded_count;
+    struct related_weights weights;
+    float min_strength;
+    const struct filter *filter;
+    size_t limit;
+    int64_t deadline; /* clock.h; 0 = none */
+};
+
+struct related_hit {
+    struct slice *slice; /* borrowed from the snapshot */
+    uint32_t slice_number;
+    uint32_t row;
+    float strength;
+    float tag_overlap;
+    float entity_overlap;
+    float similarity;
+};
+
+struct related_scratch;
+struct related_scratch *related_scratch_new(void);
+void related_scratch_free(struct related_scratch *scratch);
+
+/* The `limit` strongest, strongest first, equal ones newest docid first. *hits belongs to the scratch until
+ * its next use. Errors: deadline. */
+int related_run(struct related_scratch *scratch, const struct related_query *query,
+                const struct related_hit **hits, size_t *count, struct error *error);
+
+/* Overlaps of one row with a vector, by the slow and obvious way: for explain and tests. */
+void related_compare(const struct feature_vector *source, const struct slice *slice, uint32_t row,
+                     const struct related_weights *weights, struct related_hit *hit);
+
+/* The features of `source` that the row has too, heaviest product first: pointers into `source`. Returns how
+ * many were stored, at most `limit`. */
+struct shared_feature {
+    const struct feature *feature;
+    uint32_t product; /* of the two weights */
+};
+size_t related_shared(const struct feature_vector *source, const struct slice *slice, uint32_t row,
+                      struct shared_feature *shared, size_t limit);
+
+/* One vector for several articles (a reading history): the sum of theirs. The result's texts are borrowed
+ * from them. */
+void related_combine(const struct feature_vector *vectors, size_t count, size_t key_terms,
+                     struct feature_vector *combined);
+
+#endif

@@ -1,0 +1,336 @@
+#include "store/committer.h"
+
+#include "article/article.h"
+#include "base/buffer.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/queue.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_WRITES 256
+#define GROUP_BYTES ((size_t)4 << 20)
+#define RETRY_AFTER_MS 50
+
+struct committer {
+    struct store_writer *writer;
+    struct committer_options options;
+    struct queue *queue;
+    _Atomic size_t queued_bytes;
+    _Atomic uint64_t head;
+    atomic_bool stopping;
+    pthread_t thread;
+
+    /* the thread's own */
+    struct write **group;
+    size_t group_count;
+    struct write *held_over; /* taken from the queue, but too large for that group */
+};
+
+struct write *write_new(enum write_kind kind, const char *id)
+{
+    struct write *write = memory_zeroed(1, sizeof *write);
+    write->kind = kind;
+    write->id = memory_copy_string(id);
+    write->views = -1;
+    write->if_revision = -1;
+    write->total_views = -1;
+    return write;
+}
+
+void write_free(struct write *write)
+{
+    if (write == NULL)
+        return;
+    json_decref(write->patch);
+    free(write->text);
+    free(write->id);
+    free(write);
+}
+
+/* ---- one write ---- */
+
+static int write_put(struct store_writer *writer, struct write *write, const char *text, size_t length,
+                     int64_t views)
+{
+    struct store_change change;
+    if (store_put(writer, write->id, text, length, views, write->if_revision, &change, &write->error) != 0)
+        return -1;
+    write->revision = change.revision;
+    write->created = change.previous == 0;
+    if (views >= 0)
+        write->total_views = views;
+    return 0;
+}
+
+static int write_delete(struct store_writer *writer, struct write *write)
+{
+    struct store_change change;
+    if (store_delete(writer, write->id, write->if_revision, &change, &write->error) != 0)
+        return -1;
+    write->revision = change.revision;
+    write->total_views = 0;
+    return 0;
+}
+
+static int check_patch(const struct write *write, struct error *error)
+{
+    const json_t *id = json_object_get(write->patch, "id");
+    const json_t *title = json_object_get(write->patch, "title");
+    if (!json_is_object(write->patch))
+        return error_set(error, ERROR_BAD_REQUEST, "a patch must be a JSON object");
+    if (id != NULL && (!json_is_string(id) || strcmp(json_string_value(id), write->id) != 0))
+        return error_set(error, ERROR_BAD_REQUEST, "a patch cannot change \"id\": leave it out");
+    if (json_is_null(title))
+        return error_set(error, ERROR_BAD_REQUEST, "a patch cannot remove \"title\": every article has one");
+    return 0;
+}
+
+/* The article as the patch makes it. */
+static int patch_article(const struct write *write, const struct buffer *stored, struct article **article,
+                         struct error *error)
+{
+    json_error_t json_error;
+    json_t *before = json_loadb(stored->data != NULL ? stored->data : "", stored->length, 0, &json_error);
+    if (before == NULL)
+        return error_set(error, ERROR_INTERNAL, "the stored article is not JSON: %s", json_error.text);
+    json_t *after = article_merge_patch(before, write->patch);
+    json_decref(before);
+    return article_from_json(after, article, error);
+}
+
+static int write_patch(struct store_writer *writer, struct write *write)
+{
+    struct buffer text = BUFFER_INIT;
+    struct article *article = NULL;
+    uint64_t revision;
+    int result = check_patch(write, &write->error);
+    if (result == 0)
+        result = store_get_in_transaction(writer, write->id, &text, &revision, &write->error);
+    if (result == 0)
+        result = patch_article(write, &text, &article, &write->error);
+    if (result == 0) {
+        buffer_clear(&text);
+        article_write_stored(article, &text);
+        result = write_put(writer, write, text.data, text.length, article->views);
+    }
+    article_free(article);
+    buffer_release(&text);
+    return result;
+}
+
+static int apply(struct store_writer *writer, struct write *write)
+{
+    switch (write->kind) {
+    case WRITE_PUT:
+        return write_put(writer, write, write->text, write->text_length, write->views);
+    case WRITE_PATCH:
+        return write_patch(writer, write);
+    case WRITE_DELETE:
+        return write_delete(writer, write);
+    case WRITE_VIEW:
+        return store_add_views(writer, write->id, write->views, &write->total_views, &write->error);
+    }
+    return error_set(&write->error, ERROR_INTERNAL, "unknown kind of write");
+}
+
+/* ---- the group ---- */
+
+/* On failure the store holds nothing of the group. */
+static int write_group(struct committer *committer, struct error *error)
+{
+    if (store_begin(committer->writer, error) != 0)
+        return -1;
+    for (size_t i = 0; i < committer->group_count; i++)
+        committer->group[i]->result = apply(committer->writer, committer->group[i]);
+    return store_commit(committer->writer, error);
+}
+
+static void fail_group(struct committer *committer, const struct error *error)
+{
+    static struct log_limit limit;
+    log_limited(&limit, "writes refused, the store could not take them count=%zu: %s", committer->group_count,
+                error->message);
+    counter_add(COUNTER_WRITES_REFUSED, (int64_t)committer->group_count);
+    for (size_t i = 0; i < committer->group_count; i++) {
+        struct write *write = committer->group[i];
+        write->result = -1;
+        write->error = *error;
+        write->revision = 0;
+        write->created = false;
+        write->total_views = -1;
+    }
+}
+
+/* The head also moves when a group whose sync failed is found in the store after all. */
+static void publish_head(struct committer *committer)
+{
+    uint64_t head = store_writer_head(committer->writer);
+    if (head == committer->head)
+        return;
+    committer->head = head;
+    if (committer->options.committed != NULL)
+        committer->options.committed(committer->options.context, head);
+}
+
+static void publish_views(const struct committer *committer)
+{
+    if (committer->options.viewed == NULL)
+        return;
+    for (size_t i = 0; i < committer->group_count; i++) {
+        const struct write *write = committer->group[i];
+        if (write->result == 0 && write->total_views >= 0)
+            committer->options.viewed(committer->options.context, write->id, write->total_views);
+    }
+}
+
+static void answer_group(struct committer *committer)
+{
+    for (size_t i = 0; i < committer->group_count; i++) {
+        struct write *write = committer->group[i];
+        if (write->done != NULL)
+            write->done(write);
+        else
+            write_free(write);
+    }
+    committer->group_count = 0;
+}
+
+static void commit_group(struct committer *committer)
+{
+    struct error error = ERROR_INIT;
+    if (write_group(committer, &error) == 0)
+        counter_add(COUNTER_STORE_GROUP_WRITES, (int64_t)committer->group_count);
+    else
+        fail_group(committer, &error);
+    publish_head(committer);
+    publish_views(committer);
+    answer_group(committer);
+}
+
+/* The next write that waits, the one held over first. */
+static struct write *next_write(struct committer *committer, bool wait)
+{
+    struct write *write = committer->held_over;
+    committer->held_over = NULL;
+    if (write == NULL)
+        write = wait ? queue_pop(committer->queue, 0) : queue_try_pop(committer->queue);
+    return write;
+}
+
+/* Waits for one write, then takes all that is there, up to the group's limits. False: stopped, nothing is
+ * left. */
+static bool take_group(struct committer *committer)
+{
+    size_t bytes = 0;
+    struct write *write = next_write(committer, true);
+    while (write != NULL) {
+        if (committer->group_count > 0 && bytes + write->bytes > committer->options.group_bytes) {
+            committer->held_over = write;
+            break;
+        }
+        bytes += write->bytes;
+        committer->group[committer->group_count++] = write;
+        if (committer->group_count == committer->options.group_writes)
+            break;
+        write = next_write(committer, false);
+    }
+    committer->queued_bytes -= bytes;
+    return committer->group_count > 0;
+}
+
+static void *committer_run(void *argument)
+{
+    struct committer *committer = argument;
+    while (take_group(committer)) {
+        commit_group(committer);
+        struct error error = ERROR_INIT;
+        bool idle = committer->held_over == NULL && queue_length(committer->queue) == 0;
+        if (store_maintain(committer->writer, idle, &error) != 0) {
+            static struct log_limit limit;
+            log_limited(&limit, "%s", error.message);
+        }
+    }
+    return NULL;
+}
+
+/* ---- for the other threads ---- */
+
+static void committer_free(struct committer *committer)
+{
+    queue_free(committer->queue);
+    free(committer->group);
+    free(committer);
+}
+
+int committer_start(struct store_writer *writer, const struct committer_options *options,
+                    struct committer **result, struct error *error)
+{
+    struct committer *committer = memory_zeroed(1, sizeof *committer);
+    committer->writer = writer;
+    committer->options = *options;
+    if (committer->options.group_writes == 0)
+        committer->options.group_writes = GROUP_WRITES;
+    if (committer->options.group_bytes == 0)
+        committer->options.group_bytes = GROUP_BYTES;
+    committer->queue = queue_new(options->queue_writes);
+    committer->group = memory_zeroed(committer->options.group_writes, sizeof(struct write *));
+    committer->head = store_writer_head(writer);
+    int code = pthread_create(&committer->thread, NULL, committer_run, committer);
+    if (code != 0) {
+        committer_free(committer);
+        return error_set_errno(error, ERROR_UNAVAILABLE, code, "cannot start the committer's thread");
+    }
+    pthread_setname_np(committer->thread, "committer");
+    *result = committer;
+    return 0;
+}
+
+static size_t weigh(const struct write *write)
+{
+    size_t bytes = sizeof *write + strlen(write->id) + write->text_length;
+    if (write->patch != NULL)
+        bytes += json_dumpb(write->patch, NULL, 0, JSON_COMPACT);
+    return bytes;
+}
+
+int committer_submit(struct committer *committer, struct write *write, struct error *error)
+{
+    if (committer->stopping)
+        return error_set(error, ERROR_DRAINING, "storyd is stopping: no more writes are taken");
+    size_t bytes = weigh(write);
+    write->bytes = bytes;
+    /* A single write larger than the whole queue must get through some day. */
+    size_t before = atomic_fetch_add(&committer->queued_bytes, bytes);
+    if ((before == 0 || before + bytes <= committer->options.queue_bytes) &&
+        queue_push(committer->queue, write))
+        return 0;
+    committer->queued_bytes -= bytes;
+    if (committer->stopping)
+        return error_set(error, ERROR_DRAINING, "storyd is stopping: no more writes are taken");
+    return error_set_busy(error, RETRY_AFTER_MS, "too many writes are waiting for the store");
+}
+
+uint64_t committer_head(const struct committer *committer)
+{
+    return committer->head;
+}
+
+size_t committer_waiting(struct committer *committer)
+{
+    return queue_length(committer->queue);
+}
+
+void committer_stop(struct committer *committer)
+{
+    if (committer == NULL)
+        return;
+    committer->stopping = true;
+    queue_close(committer->queue);
+    pthread_join(committer->thread, NULL);
+    committer_free(committer);
+}

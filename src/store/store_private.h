@@ -1,0 +1,70 @@
+/*
+ * store_private.h - the writer's state. Private to src/store: store_writer.c changes articles,
+ * store_connection.c opens, recovers and checkpoints. The committer's thread alone.
+ */
+#ifndef STORYD_STORE_STORE_PRIVATE_H
+#define STORYD_STORE_STORE_PRIVATE_H
+
+#include "base/error.h"
+#include "store/store.h"
+#include "store/store_sqlite.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum writer_statement {
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    FIND, /* the revision of an id */
+    READ, /* the row of an id */
+    ADD_CHANGE,
+    ADD_ARTICLE,
+    REMOVE_ARTICLE,
+    READ_VIEWS,
+    SET_VIEWS,
+    REMOVE_VIEWS,
+    POSITION,
+    WRITER_STATEMENT_COUNT
+};
+
+struct store_writer {
+    char *directory;
+    char *path;
+    char *log_path;
+    int64_t cache_bytes;
+    _Atomic int64_t disk_floor_bytes;
+    int lock; /* descriptor holding the flock on the lock file */
+
+    sqlite3 *db; /* NULL while it could not be reopened */
+    sqlite3_stmt *statements[WRITER_STATEMENT_COUNT];
+    int page_size;
+
+    struct store_position committed; /* as of the last successful commit */
+    struct store_position pending;   /* as the open transaction would leave it */
+    bool failed;                     /* a statement of this transaction failed: it can only be rolled back */
+    struct error failure;
+
+    /* After an I/O error nobody can say what is on the disk: set until the database has been reopened and
+     * found to be where `committed` or, as a whole, where the failed group would have taken it. */
+    bool doubtful;
+    struct store_position failed_group;
+
+    int log_pages;        /* pages in the write-ahead log */
+    int log_pages_copied; /* of them, already copied into the database */
+    int restart_at_pages; /* when to try again to start the log anew */
+};
+
+/* Closes the connection and keeps the lock. */
+void store_connection_close(struct store_writer *writer);
+
+/* Opens the connection, creating the store if the file is empty, and loads `committed`. */
+int store_connection_open(struct store_writer *writer, struct error *error);
+
+/* After an I/O error: reopens, checks where the store stands, and empties the write-ahead log. Until it
+ * succeeds `doubtful` stays set. */
+int store_connection_recover(struct store_writer *writer, struct error *error);
+
+#endif
