@@ -144,6 +144,15 @@ static int set_deadline(struct request *request, const struct command_limits *li
     return 0;
 }
 
+/* null is absent: handlers need not look for it. In an article it means something and stays. */
+static void drop_nulls(const struct parameter *parameters, json_t *arguments)
+{
+    for (const struct parameter *parameter = parameters; parameter != NULL && parameter->name != NULL;
+         parameter++)
+        if (parameter->type != PARAMETER_ANY && json_is_null(json_object_get(arguments, parameter->name)))
+            json_object_del(arguments, parameter->name);
+}
+
 int command_parse_arguments(struct request *request, const char *text, size_t length,
                             const struct command_limits *limits, struct error *error)
 {
@@ -158,6 +167,7 @@ int command_parse_arguments(struct request *request, const char *text, size_t le
     if (request->arguments == NULL ||
         schema_check(request->command->parameters, request->arguments, error) < 0)
         return -1;
+    drop_nulls(request->command->parameters, request->arguments);
     return set_deadline(request, limits, error);
 }
 

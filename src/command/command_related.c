@@ -1,6 +1,5 @@
 /* command_related.c - RELATED. */
 #include "base/clock.h"
-#include "base/counters.h"
 #include "base/memory.h"
 #include "command/handlers.h"
 #include "command/hits.h"
@@ -244,10 +243,8 @@ static int relate(struct worker *worker, struct request *request, const struct s
     query.excluded_count = source->excluded_count;
     const struct related_hit *hits;
     size_t count;
-    if (related_run(worker->related, &query, &hits, &count, error) != 0) {
-        counter_add(COUNTER_REQUESTS_DEADLINE, 1);
+    if (related_run(worker->related, &query, &hits, &count, error) != 0)
         return -1;
-    }
     return write_suggestions(worker, source, hits, count, json_object_get(arguments, "fields"), reply, error);
 }
 

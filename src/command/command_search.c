@@ -1,6 +1,5 @@
 /* command_search.c - SEARCH. */
 #include "base/clock.h"
-#include "base/counters.h"
 #include "command/handlers.h"
 #include "command/hits.h"
 #include "command/window.h"
@@ -41,11 +40,8 @@ static int search_and_write(struct worker *worker, struct request *request,
 {
     struct search_result result;
     if (search_run(worker->searcher, worker->service->index, analyser_stemmers(worker->analyser), search,
-                   &result, error) != 0) {
-        if (error->code == ERROR_DEADLINE)
-            counter_add(COUNTER_REQUESTS_DEADLINE, 1);
+                   &result, error) != 0)
         return -1;
-    }
     json_key_int(reply, "total", (int64_t)result.total);
     json_key_bool(reply, "total_exact", result.total_exact);
     int status = write_hits(worker, &result, json_object_get(request->arguments, "fields"), reply, error);

@@ -269,6 +269,7 @@ const struct command commands[] = {
     {.name = "FLUSH",
      .role = ROLE_WRITE,
      .place = COMMAND_ON_IO,
+     .is_barrier = true,
      .parameters = flush_parameters,
      .run = command_flush,
      .help = "Answers when all that was written before is visible"},

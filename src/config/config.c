@@ -162,8 +162,7 @@ size_t config_diff(const struct config *old_config, const struct config *new_con
         buffer_clear(&new_text);
         option_print(option, &old_value, &old_text);
         option_print(option, &new_value, &new_text);
-        callback(context, option, old_text.data != NULL ? old_text.data : "",
-                 new_text.data != NULL ? new_text.data : "");
+        callback(context, option, old_text.data, new_text.data);
         count++;
     }
     buffer_release(&old_text);

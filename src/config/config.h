@@ -84,6 +84,10 @@ char *config_next_word(const char **list);
  * their default are commented out. For a config of defaults this is conf/storyd.conf. */
 void config_write_file(const struct config *config, struct buffer *out);
 
+/* A paragraph for each setting, for --help: "--limits.line_query=VALUE", what it does, what is accepted, the
+ * default. */
+void config_write_help(struct buffer *out);
+
 /* One object:
  * {"limits.line_query":{"value":65536,"text":"64K","default":"64K","changed":false,"reloadable":true},...};
  * bytes and milliseconds in "value". */

@@ -48,6 +48,17 @@ void config_write_file(const struct config *config, struct buffer *out)
     }
 }
 
+void config_write_help(struct buffer *out)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &option_table[i];
+        buffer_printf(out, "  --%s=VALUE\n      %s.\n      Accepted: ", option->full_name, option->help);
+        option_print_accepted(option, out);
+        buffer_printf(out, ". Default: %s\n",
+                      option->default_text[0] != '\0' ? option->default_text : "empty");
+    }
+}
+
 static void write_json_value(const struct option *option, const struct option_value *value,
                              struct json_writer *writer)
 {

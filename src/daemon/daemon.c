@@ -354,10 +354,7 @@ static int listen_all(struct daemon *daemon, struct error *error)
     const char *list = daemon->service.config->server_listen;
     int result = 0;
     for (char *address; result == 0 && (address = config_next_word(&list)) != NULL; free(address)) {
-        char bound[ADDRESS_TEXT_SIZE];
-        result = server_listen(daemon->service.server, address, bound, error);
-        if (result == 0)
-            log_info("listening address=%s", bound);
+        result = server_listen(daemon->service.server, address, NULL, error);
     }
     return result;
 }

@@ -35,7 +35,6 @@ static void serve(struct worker *worker, struct request *request)
     if (request->deadline != 0 && clock_now() > request->deadline) {
         struct error error = ERROR_INIT;
         error_set(&error, ERROR_DEADLINE, "the deadline passed while the request waited for a worker");
-        counter_add(COUNTER_REQUESTS_DEADLINE, 1);
         request_fail(request, &error);
         request_finish(request);
         return;
@@ -112,7 +111,6 @@ int workers_submit(struct workers *workers, struct request *request, struct erro
 {
     if (queue_push(workers->queue, request))
         return 0;
-    counter_add(COUNTER_REQUESTS_BUSY, 1);
     return error_set_busy(error, BUSY_RETRY_MS, "too many queries are waiting (limits.queue)");
 }
 

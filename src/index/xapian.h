@@ -1,5 +1,5 @@
 /*
- * xapian.h - everything storyd asks of libxapian, as whole operations behind plain C. xapian.cc is the only
+ * xapian.h - everything storyd asks of libxapian, as whole operations behind plain C. xapian_*.cc are the only
  * C++ in the project; no exception leaves it (every entry point is noexcept and ends in one translator).
  *
  * Failures are sorted by what the caller should do, see enum xapian_status; the struct error holds the
@@ -58,7 +58,8 @@ int xapian_writer_open(const char *path, bool create, bool sync, struct xapian_w
                        struct error *error);
 
 /* Adds a document under `docid` (must be larger than every docid there, or new). On failure the whole open
- * transaction is gone and has been begun again empty: the caller replays from the last commit. */
+ * transaction is gone and has been begun again empty: the caller replays from the last commit.
+ * A document that cannot be indexed at all is FAILED with the error code bad_request: leave it out then. */
 int xapian_writer_add(struct xapian_writer *writer, uint32_t docid, const struct xapian_term *terms,
                       size_t count, struct error *error);
 

@@ -28,12 +28,14 @@ extern "C" {
 struct deadline_passed {
 };
 
-// Turns the exception that is being handled into a status and a sentence, "DOING: …". `changing`: somebody may be
-// writing to the database, so that whatever a reader finds wrong with it can be that. Call in a catch block only.
+// Turns the exception that is being handled into a status and a sentence, "DOING: …". `changing`: somebody
+// may be writing to the database, so that whatever a reader finds wrong with it can be that. Call in a catch
+// block only.
 int xapian_failure(struct error *error, const char *doing, bool changing) noexcept;
 
 // Runs `work` and turns whatever it throws into a status. All entry points end here.
-template <typename Work> int xapian_guard(struct error *error, const char *doing, bool changing, Work &&work) noexcept
+template <typename Work>
+int xapian_guard(struct error *error, const char *doing, bool changing, Work &&work) noexcept
 {
     try {
         work();

@@ -97,7 +97,8 @@ class query_builder
         for (size_t i = 0; i < node->child_count; i++) {
             if (node->children[i]->op != QUERY_TERM)
                 throw Xapian::InvalidArgumentError("a phrase can hold terms only");
-            terms.push_back(Xapian::Query(std::string(node->children[i]->term, node->children[i]->term_length)));
+            terms.push_back(
+                Xapian::Query(std::string(node->children[i]->term, node->children[i]->term_length)));
         }
         const Xapian::Query query(op, terms.begin(), terms.end(), node->window);
         if (!plan.own_idf)
@@ -105,8 +106,11 @@ class query_builder
         return Xapian::Query(Xapian::Query::OP_FILTER, group(Xapian::Query::OP_AND, node, 0), query);
     }
 
-    // Xapian's own wildcards open every term they match before they choose the most frequent. OP_MAX: a document is
-    // as good as the best of the terms in it; OP_SYNONYM would add up impacts and go over the cap of the weight.
+    // Xapian's own wildcards open every term they match before they choose the most frequent. OP_SYNONYM
+    // makes one term of them all, with one idf: else a single rare spelling would outweigh the word that was
+    // meant. (OP_MAX crashes libxapian 1.4.22 where a segment has none of the terms.) How many documents have
+    // one of them is Xapian's estimate, which differs a little between segments: scores of wildcards by up to
+    // half a percent.
     Xapian::Query wildcard(const std::string &prefix, bool weighted) const
     {
         typedef std::pair<Xapian::doccount, std::string> candidate;
@@ -125,10 +129,19 @@ class query_builder
                               return a.first != b.first ? a.first > b.first : a.second < b.second;
                           });
         std::vector<Xapian::Query> terms;
-        for (size_t i = 0; i < count; i++)
-            terms.push_back(term(found[i].second, true));
-        const Xapian::Query query(weighted ? Xapian::Query::OP_MAX : Xapian::Query::OP_OR, terms.begin(), terms.end());
-        return weighted ? query : unweighted(query);
+        double none = 1; // the part of the documents without any of them, were they independent
+        for (size_t i = 0; i < count; i++) {
+            terms.push_back(Xapian::Query(found[i].second));
+            none *= 1 - found[i].first / static_cast<double>(database.get_doccount());
+        }
+        if (!weighted)
+            return unweighted(Xapian::Query(Xapian::Query::OP_OR, terms.begin(), terms.end()));
+        const Xapian::Query query(Xapian::Query::OP_SYNONYM, terms.begin(), terms.end());
+        if (!plan.own_idf)
+            return query;
+        const double some = database.get_doccount() * (1 - none);
+        return Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, query,
+                             impact_idf(database.get_doccount(), static_cast<Xapian::doccount>(some + 0.5)));
     }
 
     const Xapian::Database &database;

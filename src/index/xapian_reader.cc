@@ -16,8 +16,8 @@ struct xapian_reader {
     std::vector<opened_database> opened;
     std::vector<std::pair<uint64_t, uint64_t>> combined_of; // key, version
     Xapian::Database combined;
-    bool combined_fits = true;                              // its docids fit into 32 bits
-    bool doubtful = false;                                  // the last search failed, perhaps because of a writer
+    bool combined_fits = true; // its docids fit into 32 bits
+    bool doubtful = false;     // the last search failed, perhaps because of a writer
     std::vector<xapian_hit> hits;
 };
 
@@ -110,8 +110,8 @@ static void combine(struct xapian_reader *reader, const struct xapian_source *so
 
 namespace
 {
-// Asks the caller about each candidate, counts, and keeps an eye on the time. Xapian hands over the docid of the
-// segment, which is the global one.
+// Asks the caller about each candidate, counts, and keeps an eye on the time. Xapian hands over the docid of
+// the segment, which is the global one.
 class candidate_check : public Xapian::MatchDecider
 {
   public:
@@ -152,7 +152,8 @@ static Xapian::doccount clamp(size_t count, const Xapian::Database &database)
     return static_cast<Xapian::doccount>(std::min<size_t>(count, database.get_doccount()));
 }
 
-// Matches from `offset` in one (perhaps combined) database, added to the hits and the totals. Docids are the database's.
+// Matches from `offset` in one (perhaps combined) database, added to the hits and the totals. Docids are the
+// database's.
 static void run_enquire(struct search_run &run, const Xapian::Database &database, size_t offset, size_t limit)
 {
     const struct xapian_search *search = run.search;
@@ -165,8 +166,8 @@ static void run_enquire(struct search_run &run, const Xapian::Database &database
     const bool decide = search->accept != nullptr || (!search->ranked && search->deadline != 0);
     const candidate_check check(search, run.watch);
     const Xapian::MSet found =
-        enquire.get_mset(clamp(offset, database), clamp(limit, database), clamp(search->check_at_least, database),
-                         nullptr, decide ? &check : nullptr);
+        enquire.get_mset(clamp(offset, database), clamp(limit, database),
+                         clamp(search->check_at_least, database), nullptr, decide ? &check : nullptr);
     for (Xapian::MSetIterator i = found.begin(); i != found.end(); ++i)
         run.hits->push_back({*i, static_cast<float>(i.get_weight())});
     // a decider sees every match while the list of hits is not full or more must be looked at
@@ -190,25 +191,29 @@ static void search_combined(struct xapian_reader *reader, struct search_run &run
 static void search_one_by_one(struct xapian_reader *reader, struct search_run &run)
 {
     const struct xapian_search *search = run.search;
-    const size_t wanted = search->limit < SIZE_MAX - search->offset ? search->offset + search->limit : SIZE_MAX;
+    const size_t wanted =
+        search->limit < SIZE_MAX - search->offset ? search->offset + search->limit : SIZE_MAX;
     std::vector<xapian_hit> &hits = reader->hits;
     for (size_t i = 0; i < search->source_count; i++)
         run_enquire(run, open_source(reader, search->sources[i]), 0, wanted);
     std::stable_sort(hits.begin(), hits.end(), [](const xapian_hit &a, const xapian_hit &b) {
         return a.score != b.score ? a.score > b.score : a.docid < b.docid;
     });
-    hits.erase(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(std::min(search->offset, hits.size())));
+    hits.erase(hits.begin(),
+               hits.begin() + static_cast<std::ptrdiff_t>(std::min(search->offset, hits.size())));
     if (hits.size() > search->limit)
         hits.resize(search->limit);
 }
 
-static void run_search(struct xapian_reader *reader, const struct xapian_search *search, struct xapian_result *result)
+static void run_search(struct xapian_reader *reader, const struct xapian_search *search,
+                       struct xapian_result *result)
 {
     stop_watch watch(search->deadline);
     watch.check();
     reader->hits.clear();
     combine(reader, search->sources, search->source_count);
-    struct search_run run = {search, &watch, {&watch, search->wildcard_expansions, false}, {}, &reader->hits, 0, true};
+    struct search_run run = {search, &watch, {&watch, search->wildcard_expansions, false}, {}, &reader->hits,
+                             0,      true};
     if (search->source_count > 0) {
         run.plan.own_idf = !reader->combined_fits;
         run.query = build_query(search->query, reader->combined, run.plan);
@@ -222,11 +227,12 @@ static void run_search(struct xapian_reader *reader, const struct xapian_search 
 
 static bool any_changing(const struct xapian_source *sources, size_t count)
 {
-    return std::any_of(sources, sources + count, [](const xapian_source &source) { return source.version != 0; });
+    return std::any_of(sources, sources + count,
+                       [](const xapian_source &source) { return source.version != 0; });
 }
 
-// What a reader finds wrong with a database that is being written to may only be that. Everything is opened anew then,
-// so the same trouble a second time in a row is real.
+// What a reader finds wrong with a database that is being written to may only be that. Everything is opened
+// anew then, so the same trouble a second time in a row is real.
 template <typename Work>
 static int guard_reading(struct xapian_reader *reader, const struct xapian_source *sources, size_t count,
                          struct error *error, Work &&work) noexcept
@@ -239,8 +245,8 @@ static int guard_reading(struct xapian_reader *reader, const struct xapian_sourc
     return status;
 }
 
-int xapian_search(struct xapian_reader *reader, const struct xapian_search *search, struct xapian_result *result,
-                  struct error *error)
+int xapian_search(struct xapian_reader *reader, const struct xapian_search *search,
+                  struct xapian_result *result, struct error *error)
 {
     return guard_reading(reader, search->sources, search->source_count, error,
                          [&] { run_search(reader, search, result); });

@@ -1,10 +1,11 @@
 // xapian_search.hh - the parts of one search: its time, its weights, its Xapian query.
 //
-// Scores are idf * impact / IMPACT_SCALE. The statistics are those of all sources together, so that a document's score
-// does not depend on which segment it lies in: a search runs over one combined Database, whose statistics Xapian sums up.
-// Measured over 11 segments that is also 15 to 25 % faster than a search in each segment with the lowest useful score
-// handed on. It numbers documents (docid - 1) * sources + source + 1, in 32 bits: where that does not fit, the segments
-// are searched one by one with the idf worked out beforehand (`own_idf`).
+// Scores are idf * impact / IMPACT_SCALE. The statistics are those of all sources together, so that a
+// document's score does not depend on which segment it lies in: a search runs over one combined Database,
+// whose statistics Xapian sums up. Measured over 11 segments that is also 15 to 25 % faster than a search in
+// each segment with the lowest useful score handed on. It numbers documents (docid - 1) * sources + source +
+// 1, in 32 bits: where that does not fit, the segments are searched one by one with the idf worked out
+// beforehand (`own_idf`).
 #ifndef STORYD_INDEX_XAPIAN_SEARCH_HH
 #define STORYD_INDEX_XAPIAN_SEARCH_HH
 
@@ -45,7 +46,8 @@ struct search_plan {
 double impact_idf(Xapian::doccount documents, Xapian::doccount frequency);
 
 // The Xapian query for the tree; terms are counted, and wildcards looked up, in `database`.
-Xapian::Query build_query(const struct query_node *node, const Xapian::Database &database, const search_plan &plan);
+Xapian::Query build_query(const struct query_node *node, const Xapian::Database &database,
+                          const search_plan &plan);
 
 class impact_weight : public Xapian::Weight
 {

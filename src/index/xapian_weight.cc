@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-// Only what is asked for here is looked up: above all no document lengths, which are most of a BM25 search's time.
+// Only what is asked for here is looked up: above all no document lengths, which are most of a BM25 search's
+// time.
 impact_weight::impact_weight(const search_plan &how) : plan(how)
 {
     need_stat(WDF);
@@ -33,10 +34,11 @@ void impact_weight::init(double factor)
 double impact_weight::get_sumpart(Xapian::termcount wdf, Xapian::termcount, Xapian::termcount) const
 {
     plan.watch->tick(1024);
-    return scale * wdf;
+    return scale * std::min<Xapian::termcount>(wdf, IMPACT_MAX); // the terms of a wildcard add up
 }
 
-// Xapian's own bound on the wdf is loose for frequent terms; that no impact is above IMPACT_MAX is what lets it prune.
+// Xapian's own bound on the wdf is loose for frequent terms; that no impact is above IMPACT_MAX is what lets
+// it prune.
 double impact_weight::get_maxpart() const
 {
     return scale * std::min<Xapian::termcount>(get_wdf_upper_bound(), IMPACT_MAX);

@@ -33,14 +33,16 @@ static std::string parent_of(const std::string &path)
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-int xapian_writer_open(const char *path, bool create, bool sync, struct xapian_writer **writer, struct error *error)
+int xapian_writer_open(const char *path, bool create, bool sync, struct xapian_writer **writer,
+                       struct error *error)
 {
     struct xapian_writer *opened = nullptr;
     int status = xapian_guard(error, path, false, [&] {
         opened = new xapian_writer{Xapian::WritableDatabase(path, open_flags(create, sync)), path, sync, {}};
         opened->database.begin_transaction();
     });
-    if (status == XAPIAN_OK && create && sync && file_sync_directory(parent_of(opened->path).c_str(), error) != 0)
+    if (status == XAPIAN_OK && create && sync &&
+        file_sync_directory(parent_of(opened->path).c_str(), error) != 0)
         status = XAPIAN_FAILED;
     if (status != XAPIAN_OK) {
         xapian_writer_close(opened);
@@ -50,8 +52,8 @@ int xapian_writer_open(const char *path, bool create, bool sync, struct xapian_w
     return XAPIAN_OK;
 }
 
-// After a failure: an empty transaction again. Whether the old one is still there depends on where it failed. When
-// Xapian has given up on the object, a new one is opened.
+// After a failure: an empty transaction again. Whether the old one is still there depends on where it failed.
+// When Xapian has given up on the object, a new one is opened.
 static void start_over(struct xapian_writer *writer) noexcept
 {
     try {
@@ -80,8 +82,8 @@ static bool check_term(const struct xapian_term *term, uint32_t docid, struct er
     for (uint32_t i = 0; size <= XAPIAN_TERM_MAX && i < term->length; i++)
         size += term->text[i] == '\0';
     if (term->length == 0 || size > XAPIAN_TERM_MAX) {
-        error_set(error, ERROR_BAD_REQUEST, "document %u has a term of %u bytes; 1 to %d can be indexed", docid,
-                  term->length, XAPIAN_TERM_MAX);
+        error_set(error, ERROR_BAD_REQUEST, "document %u has a term of %u bytes; 1 to %d can be indexed",
+                  docid, term->length, XAPIAN_TERM_MAX);
         return false;
     }
     if (term->impact > IMPACT_MAX || (term->position_count > 0 && term->impact == 0)) {
@@ -91,7 +93,8 @@ static bool check_term(const struct xapian_term *term, uint32_t docid, struct er
     }
     for (uint32_t i = 0; i < term->position_count; i++) {
         if (term->positions[i] >= position_limit) {
-            error_set(error, ERROR_BAD_REQUEST, "document %u has a term at position %u", docid, term->positions[i]);
+            error_set(error, ERROR_BAD_REQUEST, "document %u has a term at position %u", docid,
+                      term->positions[i]);
             return false;
         }
     }
@@ -111,8 +114,8 @@ static bool check_document(uint32_t docid, const struct xapian_term *terms, size
     return true;
 }
 
-static void fill_document(struct xapian_writer *writer, Xapian::Document &document, const struct xapian_term *terms,
-                          size_t count)
+static void fill_document(struct xapian_writer *writer, Xapian::Document &document,
+                          const struct xapian_term *terms, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct xapian_term *term = &terms[i];
@@ -123,8 +126,8 @@ static void fill_document(struct xapian_writer *writer, Xapian::Document &docume
     }
 }
 
-int xapian_writer_add(struct xapian_writer *writer, uint32_t docid, const struct xapian_term *terms, size_t count,
-                      struct error *error)
+int xapian_writer_add(struct xapian_writer *writer, uint32_t docid, const struct xapian_term *terms,
+                      size_t count, struct error *error)
 {
     int status = XAPIAN_FAILED;
     if (check_document(docid, terms, count, error))
@@ -138,7 +141,8 @@ int xapian_writer_add(struct xapian_writer *writer, uint32_t docid, const struct
     return status;
 }
 
-int xapian_writer_commit(struct xapian_writer *writer, uint64_t position, const char *owner, struct error *error)
+int xapian_writer_commit(struct xapian_writer *writer, uint64_t position, const char *owner,
+                         struct error *error)
 {
     int status = xapian_guard(error, writer->path.c_str(), false, [&] {
         writer->database.set_metadata(position_key, std::to_string(position));
@@ -149,7 +153,8 @@ int xapian_writer_commit(struct xapian_writer *writer, uint64_t position, const 
     if (status == XAPIAN_OK && writer->sync && file_sync_directory(writer->path.c_str(), error) != 0)
         status = XAPIAN_FAILED;
     if (status == XAPIAN_OK)
-        status = xapian_guard(error, writer->path.c_str(), false, [&] { writer->database.begin_transaction(); });
+        status =
+            xapian_guard(error, writer->path.c_str(), false, [&] { writer->database.begin_transaction(); });
     if (status != XAPIAN_OK)
         start_over(writer);
     return status;
@@ -224,7 +229,8 @@ class stem_list
     {
         texts.clear();
         stems.clear();
-        for (Xapian::TermIterator i = database.termlist_begin(docid); i != database.termlist_end(docid); ++i) {
+        for (Xapian::TermIterator i = database.termlist_begin(docid); i != database.termlist_end(docid);
+             ++i) {
             const std::string term = *i;
             uint32_t impact = i.get_wdf();
             if (impact == 0 || term.empty() || (term[0] >= 'A' && term[0] <= 'Z'))

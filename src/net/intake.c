@@ -101,7 +101,7 @@ static void start(struct connection *connection, struct request *request)
 {
     struct connection_host *host = connection->host;
     struct error error = ERROR_INIT;
-    if (request->command->is_write && !is_tagged(request)) {
+    if ((request->command->is_write || request->command->is_barrier) && !is_tagged(request)) {
         outbox_add_write(connection->outbox, request);
         connection->writes++;
     }

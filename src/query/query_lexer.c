@@ -15,6 +15,7 @@ struct lexer {
     size_t length;
     size_t at;
     struct lexeme_list *list;
+    bool shouting; /* capitals only: no operators */
 };
 
 static bool starts_with(const struct lexer *lexer, size_t at, const char *word)
@@ -58,7 +59,8 @@ static bool is_bracket(char c)
 /* Where the word that starts at `at` ends. */
 static size_t word_end(const struct lexer *lexer, size_t at)
 {
-    while (at < lexer->length && !is_bracket(lexer->text[at]) && blank_at(lexer, at) == 0 && quote_at(lexer, at) == 0)
+    while (at < lexer->length && !is_bracket(lexer->text[at]) && blank_at(lexer, at) == 0 &&
+           quote_at(lexer, at) == 0)
         at++;
     return at;
 }
@@ -128,11 +130,12 @@ static enum term_field read_key(struct lexer *lexer, bool *published)
     const char *key = lexer->text + lexer->at;
     size_t left = lexer->length - lexer->at;
     size_t length = 0;
-    while (length < left && ((key[length] >= 'a' && key[length] <= 'z') || (key[length] >= 'A' && key[length] <= 'Z')))
+    while (length < left &&
+           ((key[length] >= 'a' && key[length] <= 'z') || (key[length] >= 'A' && key[length] <= 'Z')))
         length++;
     size_t value = lexer->at + length + 1;
-    if (length == 0 || length >= left || key[length] != ':' || value >= lexer->length || blank_at(lexer, value) != 0 ||
-        lexer->text[value] == ')')
+    if (length == 0 || length >= left || key[length] != ':' || value >= lexer->length ||
+        blank_at(lexer, value) != 0 || lexer->text[value] == ')')
         return LEXEME_NO_FIELD;
     for (enum term_field field = 0; field < FIELD_COUNT; field++) {
         const char *known = term_fields[field].query_key;
@@ -153,7 +156,8 @@ static char read_sign(struct lexer *lexer)
         sign = lexer->text[lexer->at];
         lexer->at++;
     }
-    bool alone = lexer->at == lexer->length || blank_at(lexer, lexer->at) != 0 || lexer->text[lexer->at] == ')';
+    bool alone =
+        lexer->at == lexer->length || blank_at(lexer, lexer->at) != 0 || lexer->text[lexer->at] == ')';
     return alone ? 0 : sign;
 }
 
@@ -183,7 +187,7 @@ static void lex_word(struct lexer *lexer, struct lexeme lexeme)
     lexeme.kind = LEXEME_WORD;
     lexeme.text = lexer->text + start;
     lexeme.length = lexer->at - start;
-    if (lexeme.sign == 0 && lexeme.field == LEXEME_NO_FIELD)
+    if (lexeme.sign == 0 && lexeme.field == LEXEME_NO_FIELD && !lexer->shouting)
         recognise_operator(&lexeme);
     while (lexeme.kind == LEXEME_WORD && lexeme.length > 1 && lexeme.text[lexeme.length - 1] == '*') {
         lexeme.star = true;
@@ -192,7 +196,8 @@ static void lex_word(struct lexer *lexer, struct lexeme lexeme)
     add(lexer, lexeme);
 }
 
-/* published:… at the place, quoted or not. False if its value is no period: then it is text like any other. */
+/* published:… at the place, quoted or not. False if its value is no period: then it is text like any other.
+ */
 static bool lex_published(struct lexer *lexer, struct lexeme lexeme)
 {
     size_t start = lexer->at + strlen("published:");
@@ -236,9 +241,27 @@ static void lex_one(struct lexer *lexer)
         lex_word(lexer, lexeme);
 }
 
+/* More words than anybody types in capitals with an operator among them: prose from a system without small
+ * letters. */
+#define SHOUTED_WORDS 7
+
+/* In a text all in capitals "AND" is a word like the others. */
+static bool is_shouted(const char *text, size_t length)
+{
+    size_t words = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if ((c >= 'a' && c <= 'z') || c >= 0x80)
+            return false;
+        if (c >= 'A' && c <= 'Z' && (i == 0 || text[i - 1] == ' '))
+            words++;
+    }
+    return words >= SHOUTED_WORDS;
+}
+
 void query_lex(const char *text, size_t length, struct lexeme_list *list)
 {
-    struct lexer lexer = {.text = text, .length = length, .list = list};
+    struct lexer lexer = {.text = text, .length = length, .list = list, .shouting = is_shouted(text, length)};
     while (lexer.at < lexer.length) {
         size_t blank = blank_at(&lexer, lexer.at);
         if (blank != 0)

@@ -1,8 +1,8 @@
 /*
  * query_lexer.h - query text as signs, keys, words, quoted names, brackets and operators.
  *
- * The lexer never fails: what it cannot read becomes words, and `problem` says what was odd. It looks at bytes only;
- * words are normalised and split by the parser. Pure: any thread.
+ * The lexer never fails: what it cannot read becomes words, and `problem` says what was odd. It looks at
+ * bytes only; words are normalised and split by the parser. Pure: any thread.
  */
 #ifndef STORYD_QUERY_QUERY_LEXER_H
 #define STORYD_QUERY_QUERY_LEXER_H
@@ -35,7 +35,7 @@ struct lexeme {
     bool star;             /* WORD: a star follows; it is not in the text */
     const char *text;      /* points into the query text; for operators too */
     size_t length;
-    uint32_t distance;  /* NEAR */
+    uint32_t distance;   /* NEAR */
     int64_t from, until; /* PUBLISHED: DATE_NONE = open */
 };
 

@@ -15,8 +15,8 @@
  *   sequence = item { item }
  *   item     = word { NEAR word } | quoted | published | "(" any ")", each with its sign and key
  *
- * A syntax error sets `problem`; the text is parsed once more then, `plain`: without brackets and operators, as one
- * sequence.
+ * A syntax error sets `problem`; the text is parsed once more then, `plain`: without brackets and operators,
+ * as one sequence.
  */
 struct parser {
     struct word_maker words;
@@ -109,9 +109,11 @@ static void add_published(struct parser *parser, const struct lexeme *lexeme)
         odd(parser, "published: cannot stand in brackets or behind OR, NOT or -");
         return;
     }
-    if (lexeme->from != DATE_NONE && (query->published_from == DATE_NONE || lexeme->from > query->published_from))
+    if (lexeme->from != DATE_NONE &&
+        (query->published_from == DATE_NONE || lexeme->from > query->published_from))
         query->published_from = lexeme->from;
-    if (lexeme->until != DATE_NONE && (query->published_until == DATE_NONE || lexeme->until < query->published_until))
+    if (lexeme->until != DATE_NONE &&
+        (query->published_until == DATE_NONE || lexeme->until < query->published_until))
         query->published_until = lexeme->until;
 }
 
@@ -163,7 +165,8 @@ static void parse_near(struct parser *parser, struct sequence *sequence, const s
         return;
     }
     if (terms.count > words->limits->phrase_words)
-        word_maker_refuse(words, "NEAR joins more than %zu words (phrase_words)", words->limits->phrase_words);
+        word_maker_refuse(words, "NEAR joins more than %zu words (phrase_words)",
+                          words->limits->phrase_words);
     struct query_node *node = query_node_new(words->query, QUERY_NEAR, terms.items, terms.count);
     node->window = distance + (uint32_t)terms.count - 1;
     add_signed(parser, sequence, first->sign, node);
@@ -189,7 +192,8 @@ static void parse_item(struct parser *parser, struct sequence *sequence)
         add_words(parser, sequence, lexeme, field);
 }
 
-static struct query_node *not_these(struct query *query, struct query_node *base, const struct node_list *excluded)
+static struct query_node *not_these(struct query *query, struct query_node *base,
+                                    const struct node_list *excluded)
 {
     struct node_list all = {0};
     if (excluded->count == 0)
@@ -300,7 +304,8 @@ static void make_plain(struct parser *parser)
     struct lexeme_list *list = &parser->lexemes;
     bool only_operators = true;
     for (size_t i = 0; i < list->count; i++)
-        only_operators = only_operators && (!is_item(list->items[i].kind) || list->items[i].kind == LEXEME_OPEN);
+        only_operators =
+            only_operators && (!is_item(list->items[i].kind) || list->items[i].kind == LEXEME_OPEN);
     size_t kept = 0;
     enum lexeme_kind before = LEXEME_END;
     for (size_t i = 0; i <= list->count; i++) {
@@ -365,7 +370,8 @@ static bool is_empty(const char *text, size_t length)
 static int check_text(const char *text, size_t length, const struct query_limits *limits, struct error *error)
 {
     if (length > limits->text)
-        return error_set(error, ERROR_BAD_REQUEST, "the query is longer than %zu bytes (query_text)", limits->text);
+        return error_set(error, ERROR_BAD_REQUEST, "the query is longer than %zu bytes (query_text)",
+                         limits->text);
     struct buffer normalised = BUFFER_INIT;
     bool valid = text_normalise(text, length, &normalised);
     buffer_release(&normalised);
@@ -396,19 +402,25 @@ static struct query *parse(struct parser *parser, const char *text, size_t lengt
         return NULL;
     }
     if (query->root == NULL) {
-        bool all = is_empty(text, length) || query->published_from != DATE_NONE || query->published_until != DATE_NONE;
+        bool all = is_empty(text, length) || query->published_from != DATE_NONE ||
+                   query->published_until != DATE_NONE;
         query->root = query_node_new(query, all ? QUERY_ALL : QUERY_NOTHING, NULL, 0);
     }
     return query;
 }
 
-int query_parse(const char *text, size_t length, const struct language *language, struct stemmer_set *stemmers,
-                const struct query_limits *limits, struct query **query, struct error *error)
+int query_parse(const char *text, size_t length, const struct language *language,
+                struct stemmer_set *stemmers, const struct query_limits *limits, struct query **query,
+                struct error *error)
 {
     struct query *parsed = NULL;
     if (check_text(text, length, limits, error) == 0) {
         struct parser parser = {
-            .words = {.query = query_new(), .language = language, .stemmers = stemmers, .limits = limits, .error = error},
+            .words = {.query = query_new(),
+                      .language = language,
+                      .stemmers = stemmers,
+                      .limits = limits,
+                      .error = error},
             .field = LEXEME_NO_FIELD,
         };
         parsed = parse(&parser, text, length);

@@ -20,7 +20,8 @@ struct node_list {
     size_t count;
     size_t capacity;
 };
-void node_list_add(struct query *query, struct node_list *list, struct query_node *node); /* NULL is left out */
+void node_list_add(struct query *query, struct node_list *list,
+                   struct query_node *node); /* NULL is left out */
 
 /* NULL for an empty list, the item of a list of one, else a node over all. */
 struct query_node *node_list_join(struct query *query, enum query_op op, const struct node_list *list);

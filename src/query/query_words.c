@@ -82,8 +82,9 @@ static struct piece *piece_new(struct word_maker *maker, const struct token *tok
 }
 
 /*
- * The words of the text, with those n-grams only that say all: of "ABC" the pairs AB and BC stand for the characters
- * too, and a single C behind the last pair is left out unless a word follows whose position it must keep.
+ * The words of the text, with those n-grams only that say all: of "ABC" the pairs AB and BC stand for the
+ * characters too, and a single C behind the last pair is left out unless a word follows whose position it
+ * must keep.
  */
 static struct pieces split(struct word_maker *maker, const char *text, size_t length, enum term_field field)
 {
@@ -126,7 +127,8 @@ static struct query_node *phrase_of_pieces(struct word_maker *maker, const struc
 {
     struct node_list terms = {0};
     const struct piece *last = first;
-    for (const struct piece *piece = first, *before = NULL; piece != end && !maker->refused; piece = piece->next) {
+    for (const struct piece *piece = first, *before = NULL; piece != end && !maker->refused;
+         piece = piece->next) {
         if (piece->next != end || !is_rest_of_pair(before, piece)) {
             node_list_add(maker->query, &terms, term_of_piece(maker, piece));
             last = piece;
@@ -157,7 +159,8 @@ static bool are_joined(const struct word_maker *maker, const struct piece *left,
 }
 
 /* A run of n-grams: all its pairs, or the character if it is only one. Returns what follows. */
-static const struct piece *take_ngrams(struct word_maker *maker, const struct piece *first, struct node_list *words)
+static const struct piece *take_ngrams(struct word_maker *maker, const struct piece *first,
+                                       struct node_list *words)
 {
     struct node_list pairs = {0};
     const struct piece *before = NULL, *piece = first;
@@ -171,9 +174,11 @@ static const struct piece *take_ngrams(struct word_maker *maker, const struct pi
     return piece;
 }
 
-/* A word, or the phrase of a word's parts; single words where there are too many for a phrase (a pasted address). */
-static const struct piece *take_words(struct word_maker *maker, const struct piece *first, const struct piece *end,
-                                      struct node_list *words, struct node_list *stops)
+/* A word, or the phrase of a word's parts; single words where there are too many for a phrase (a pasted
+ * address). */
+static const struct piece *take_words(struct word_maker *maker, const struct piece *first,
+                                      const struct piece *end, struct node_list *words,
+                                      struct node_list *stops)
 {
     size_t count = 1;
     const struct piece *last = first;
@@ -198,15 +203,16 @@ static size_t characters(const char *text, size_t length)
     return count;
 }
 
-static struct query_node *wildcard_new(struct word_maker *maker, const char *prefix, const char *start, size_t length,
-                                       bool weighted)
+static struct query_node *wildcard_new(struct word_maker *maker, const char *prefix, const char *start,
+                                       size_t length, bool weighted)
 {
     const struct query_limits *limits = maker->limits;
     if (characters(start, length) < limits->wildcard_prefix)
         word_maker_refuse(maker, "\"%.*s*\" needs at least %zu characters before the star (wildcard_prefix)",
                           (int)(length < 100 ? length : 100), start, limits->wildcard_prefix);
     if (++maker->wildcards > limits->wildcards)
-        word_maker_refuse(maker, "the query has more than %zu wildcards (query_wildcards)", limits->wildcards);
+        word_maker_refuse(maker, "the query has more than %zu wildcards (query_wildcards)",
+                          limits->wildcards);
     count_term(maker);
     if (maker->refused)
         return NULL;
@@ -219,7 +225,8 @@ static struct query_node *wildcard_new(struct word_maker *maker, const char *pre
 }
 
 /* "companies*" is also a word, whose stem "compani" does not start so. */
-static struct query_node *wildcard_of_piece(struct word_maker *maker, const struct piece *piece, enum term_field field)
+static struct query_node *wildcard_of_piece(struct word_maker *maker, const struct piece *piece,
+                                            enum term_field field)
 {
     const char *prefix = prefix_of(field);
     struct node_list either = {0};
@@ -238,23 +245,27 @@ void words_of_text(struct word_maker *maker, const struct lexeme *lexeme, enum t
 {
     struct pieces pieces = split(maker, lexeme->text, lexeme->length, field);
     const struct piece *star = NULL;
-    if (lexeme->star && pieces.last != NULL && !pieces.last->ngram && pieces.last->end == maker->normalised.length)
+    if (lexeme->star && pieces.last != NULL && !pieces.last->ngram &&
+        pieces.last->end == maker->normalised.length)
         star = pieces.last;
     const struct piece *piece = pieces.first;
     while (piece != star && piece != NULL && !maker->refused)
-        piece = piece->ngram ? take_ngrams(maker, piece, words) : take_words(maker, piece, star, words, stops);
+        piece =
+            piece->ngram ? take_ngrams(maker, piece, words) : take_words(maker, piece, star, words, stops);
     if (star != NULL && !maker->refused)
         node_list_add(maker->query, words, wildcard_of_piece(maker, star, field));
 }
 
-struct query_node *phrase_of_text(struct word_maker *maker, const char *text, size_t length, enum term_field field)
+struct query_node *phrase_of_text(struct word_maker *maker, const char *text, size_t length,
+                                  enum term_field field)
 {
     struct pieces pieces = split(maker, text, length, field);
     size_t count = 0;
     for (const struct piece *piece = pieces.first; piece != NULL; piece = piece->next)
         count++;
     if (count > maker->limits->phrase_words) {
-        word_maker_refuse(maker, "a phrase has more than %zu words (phrase_words)", maker->limits->phrase_words);
+        word_maker_refuse(maker, "a phrase has more than %zu words (phrase_words)",
+                          maker->limits->phrase_words);
         return NULL;
     }
     return pieces.first == NULL ? NULL : phrase_of_pieces(maker, pieces.first, NULL);

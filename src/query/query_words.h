@@ -1,8 +1,8 @@
 /*
  * query_words.h - from a piece of query text to nodes: normalised, split and stemmed as the index does it.
  *
- * Belongs to the parser (one thread at a time). Limits are enforced where nodes are made: once one is passed, `refused`
- * is set, the error is filled and no more nodes come.
+ * Belongs to the parser (one thread at a time). Limits are enforced where nodes are made: once one is passed,
+ * `refused` is set, the error is filled and no more nodes come.
  */
 #ifndef STORYD_QUERY_QUERY_WORDS_H
 #define STORYD_QUERY_QUERY_WORDS_H
@@ -24,7 +24,8 @@ struct word_maker {
 };
 
 /* Fills the error (bad_request) and sets `refused`. */
-void word_maker_refuse(struct word_maker *maker, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void word_maker_refuse(struct word_maker *maker, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void word_maker_release(struct word_maker *maker);
 
 /* The nodes of an unquoted word (several if it is one of several parts): stop words to `stops`. `field` is
@@ -33,7 +34,8 @@ void words_of_text(struct word_maker *maker, const struct lexeme *lexeme, enum t
                    struct node_list *words, struct node_list *stops);
 
 /* The phrase (or the one term) of quoted text; NULL if there is no word in it. */
-struct query_node *phrase_of_text(struct word_maker *maker, const char *text, size_t length, enum term_field field);
+struct query_node *phrase_of_text(struct word_maker *maker, const char *text, size_t length,
+                                  enum term_field field);
 
 /* The boolean term of a name; NULL if it is empty. */
 struct query_node *name_of_text(struct word_maker *maker, const struct lexeme *lexeme, enum term_field field);
