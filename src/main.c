@@ -11,7 +11,11 @@
 /* A batch of this many documents is what Xapian's inverter digests fastest (doc/performance.md); it reads the
  * variable when a database is opened, so it is set before any thread starts. An administrator's own value is
  * kept. */
-#define XAPIAN_FLUSH_THRESHOLD "2000"
+#define XAPIAN_FLUSH_THRESHOLD "1000"
+
+/* jemalloc reads this: pages that are free go back to the system after two seconds, on a thread of its own. */
+extern const char *malloc_conf;
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_decay_ms:0,narenas:8";
 
 static int print_help(void)
 {

@@ -28,7 +28,7 @@ struct command {
     const char *name; /* upper case; NULL ends the table */
     enum role role;   /* the least role that may run it */
     enum command_place place;
-    bool is_write; /* goes to the committer: later untagged requests of the connection wait for its reply */
+    bool is_write;   /* goes to the committer: later untagged requests of the connection wait for its reply */
     bool is_barrier; /* is no write, but later untagged requests wait for its reply too */
     const char *main_parameter; /* what bare text means; NULL: bare text is refused */
     const struct parameter *parameters;

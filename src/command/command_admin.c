@@ -12,28 +12,6 @@
 
 #define FLUSH_WAIT_MS 60000
 
-void write_limits(struct service *service, struct json_writer *writer)
-{
-    struct service_settings settings = service_settings(service);
-    json_begin_object(writer);
-    json_key_int(writer, "query_text", (int64_t)settings.query.text);
-    json_key_int(writer, "query_terms", (int64_t)settings.query.terms);
-    json_key_int(writer, "query_nesting", (int64_t)settings.query.nesting);
-    json_key_int(writer, "query_wildcards", (int64_t)settings.query.wildcards);
-    json_key_int(writer, "wildcard_prefix", (int64_t)settings.query.wildcard_prefix);
-    json_key_int(writer, "wildcard_expansions", (int64_t)settings.query.wildcard_expansions);
-    json_key_int(writer, "phrase_words", (int64_t)settings.query.phrase_words);
-    json_key_int(writer, "result_limit", (int64_t)settings.result_limit);
-    json_key_int(writer, "result_window", (int64_t)settings.result_window);
-    json_key_int(writer, "line_query", settings.line_query);
-    json_key_int(writer, "line_write", settings.line_write);
-    json_key_int(writer, "deadline_ms", settings.deadline_ms);
-    json_key_int(writer, "deadline_max_ms", settings.deadline_max_ms);
-    json_key_int(writer, "pipeline", settings.pipeline);
-    json_key_int(writer, "memory", settings.memory_limit);
-    json_end_object(writer);
-}
-
 static void write_server(struct service *service, struct json_writer *writer)
 {
     json_key(writer, "server");
@@ -95,7 +73,7 @@ int command_stats(struct request *request, struct worker *worker, struct json_wr
     json_key(reply, "commands");
     command_write_figures(reply);
     json_key(reply, "limits");
-    write_limits(service, reply);
+    service_write_limits(service, reply);
     return COMMAND_DONE;
 }
 

@@ -16,7 +16,7 @@ int command_ping(struct request *request, struct worker *worker, struct json_wri
 
 static void write_features(struct json_writer *writer)
 {
-    static const char *const features[] = {"search", "related", "reindex", "views", "min_revision", "resp2"};
+    static const char *const features[] = {"search", "related", "connected", "reindex", "views", "min_revision", "resp2"};
     json_key(writer, "features");
     json_begin_array(writer);
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
@@ -45,7 +45,7 @@ int command_hello(struct request *request, struct worker *worker, struct json_wr
     json_key_text(reply, "role", role_name(request->role));
     write_features(reply);
     json_key(reply, "limits");
-    write_limits(request->service, reply);
+    service_write_limits(request->service, reply);
     write_command_help(reply, request->role);
     return COMMAND_DONE;
 }

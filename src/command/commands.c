@@ -67,38 +67,94 @@ static const struct parameter exclude_parameters[] = {
      .help = "No article of these categories"},
     {.name = NULL}};
 
+static const struct parameter recency_parameters[] = {
+    {.name = "now",
+     .type = PARAMETER_NUMBER,
+     .min = 0,
+     .max = 36500,
+     .help = "Half-life in days against the present"},
+    {.name = "source",
+     .type = PARAMETER_NUMBER,
+     .min = 0,
+     .max = 36500,
+     .help = "Half-life in days against the date of the source article"},
+    {.name = NULL}};
+
+/* What RELATED and CONNECTED have in common. */
+#define RELATED_PARAMETERS                                                                                   \
+    {.name = "id",                                                                                           \
+     .type = PARAMETER_TEXT,                                                                                 \
+     .min = 1,                                                                                               \
+     .max = 200,                                                                                             \
+     .help = "The article to find related stories for"},                                                     \
+        {.name = "ids",                                                                                      \
+         .type = PARAMETER_TEXT_LIST,                                                                        \
+         .min = 1,                                                                                           \
+         .max = 100,                                                                                         \
+         .help = "Several articles: a reading history"},                                                     \
+        {.name = "article", .type = PARAMETER_OBJECT, .help = "An article that is not stored: a draft"},     \
+        {.name = "min_strength",                                                                             \
+         .type = PARAMETER_NUMBER,                                                                           \
+         .min = 0,                                                                                           \
+         .max = 1,                                                                                           \
+         .help = "Weakest connection to return"},                                                            \
+        {.name = "filter",                                                                                   \
+         .type = PARAMETER_OBJECT,                                                                           \
+         .help = "Which articles may be suggested: see \"Filters\""},                                        \
+        {.name = "exclude",                                                                                  \
+         .type = PARAMETER_OBJECT,                                                                           \
+         .members = exclude_parameters,                                                                      \
+         .help = "What never to suggest"},                                                                   \
+        {.name = "weights",                                                                                  \
+         .type = PARAMETER_OBJECT,                                                                           \
+         .members = weight_parameters,                                                                       \
+         .help = "Weights for this call"},                                                                   \
+        {.name = "recency",                                                                                  \
+         .type = PARAMETER_OBJECT,                                                                           \
+         .members = recency_parameters,                                                                      \
+         .help = "Half-lives that lower the rank of distant articles"},                                      \
+        {.name = "only",                                                                                     \
+         .type = PARAMETER_WORD,                                                                             \
+         .words = "any|earlier|later",                                                                       \
+         .help = "Only articles from before or after the source article"},                                   \
+        {.name = "explain", .type = PARAMETER_BOOL, .help = "Show every part of the strength"},              \
+    {                                                                                                        \
+        .name = "fields", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 30,                                  \
+        .help = "Article fields to return"                                                                   \
+    }
+
 static const struct parameter related_parameters[] = {
-    {.name = "id",
-     .type = PARAMETER_TEXT,
-     .min = 1,
-     .max = 200,
-     .help = "The article to find related stories for"},
-    {.name = "ids",
-     .type = PARAMETER_TEXT_LIST,
-     .min = 1,
-     .max = 100,
-     .help = "Several articles: a reading history"},
-    {.name = "article", .type = PARAMETER_OBJECT, .help = "An article that is not stored: a draft"},
+    RELATED_PARAMETERS,
     {.name = "limit",
      .type = PARAMETER_INTEGER,
      .min = 0,
      .max = 10000,
      .help = "Suggestions to return (default 10)"},
-    {.name = "min_strength",
+    {.name = "diversity",
      .type = PARAMETER_NUMBER,
      .min = 0,
      .max = 1,
-     .help = "Weakest connection to return"},
-    {.name = "filter", .type = PARAMETER_OBJECT, .help = "Which articles may be suggested: see \"Filters\""},
-    {.name = "exclude",
-     .type = PARAMETER_OBJECT,
-     .members = exclude_parameters,
-     .help = "What never to suggest"},
-    {.name = "weights",
-     .type = PARAMETER_OBJECT,
-     .members = weight_parameters,
-     .help = "Weights for this call"},
-    {.name = "fields", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 30, .help = "Article fields to return"},
+     .help = "0: the strongest; towards 1: unlike each other"},
+    {.name = "min_results",
+     .type = PARAMETER_INTEGER,
+     .min = 0,
+     .max = 1000,
+     .help = "With fewer suggestions than this, none"},
+    QUERY_PARAMETERS,
+    {.name = NULL}};
+
+static const struct parameter connected_parameters[] = {
+    RELATED_PARAMETERS,
+    {.name = "limit",
+     .type = PARAMETER_INTEGER,
+     .min = 0,
+     .max = 10000,
+     .help = "Events on the timeline (default 10)"},
+    {.name = "sections",
+     .type = PARAMETER_TEXT_LIST,
+     .min = 1,
+     .max = 10,
+     .help = "Only these: article, overview, insights, timeline, names, topics"},
     QUERY_PARAMETERS,
     {.name = NULL}};
 
@@ -223,6 +279,13 @@ const struct command commands[] = {
      .parameters = related_parameters,
      .run = command_related,
      .help = "Articles connected to one, to several, or to a draft, and how strongly"},
+    {.name = "CONNECTED",
+     .role = ROLE_QUERY,
+     .place = COMMAND_ON_WORKER,
+     .main_parameter = "id",
+     .parameters = connected_parameters,
+     .run = command_connected,
+     .help = "All that an article's \"Connected Events\" section shows"},
     {.name = "GET",
      .role = ROLE_QUERY,
      .place = COMMAND_ON_WORKER,

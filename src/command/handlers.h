@@ -33,15 +33,14 @@ int command_delete(struct request *request, struct worker *worker, struct json_w
 int command_view(struct request *request, struct worker *worker, struct json_writer *reply,
                  struct error *error);
 
-/* command_get.c, command_search.c, command_related.c */
+/* command_get.c, command_search.c, command_related.c, command_connected.c */
 int command_get(struct request *request, struct worker *worker, struct json_writer *reply,
                 struct error *error);
 int command_search(struct request *request, struct worker *worker, struct json_writer *reply,
                    struct error *error);
 int command_related(struct request *request, struct worker *worker, struct json_writer *reply,
                     struct error *error);
-
-/* The limits as HELLO and STATS show them: one object. */
-void write_limits(struct service *service, struct json_writer *writer);
+int command_connected(struct request *request, struct worker *worker, struct json_writer *reply,
+                      struct error *error);
 
 #endif

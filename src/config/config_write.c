@@ -36,7 +36,7 @@ void config_write_file(const struct config *config, struct buffer *out)
                               "setting to change it. Sizes may\n"
                               "# end in K, M, G or T; times end in ms, s, m or h. `storyd --test --config "
                               "FILE` checks a file; SIGHUP or\n"
-                              "# `storyctl reload` has it read again. Comments are on lines of their own.\n");
+                              "# SIGHUP has storyd read it again. Comments are on lines of their own.\n");
     const char *section = "";
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &option_table[i];

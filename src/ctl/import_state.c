@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json_writer.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -58,8 +59,8 @@ static bool is_same_file(const json_t *object, const struct stat *status)
            json_integer_value(json_object_get(object, "changed_ns")) == changed_at(status);
 }
 
-int import_state_load(const char *path, const char *file, const struct stat *status, struct import_state *state,
-                      struct error *error)
+int import_state_load(const char *path, const char *file, const struct stat *status,
+                      struct import_state *state, struct error *error)
 {
     char *text;
     size_t length;
@@ -71,10 +72,11 @@ int import_state_load(const char *path, const char *file, const struct stat *sta
     if (!json_is_object(object))
         result = error_set(error, ERROR_CONFLICT, "%s is not the state of an import", path);
     else if (!is_same_file(object, status))
-        result = error_set(error, ERROR_CONFLICT,
-                           "%s has changed since its import was interrupted: import it from the beginning, without "
-                           "--resume (articles that are stored already are only replaced)",
-                           file);
+        result = error_set(
+            error, ERROR_CONFLICT,
+            "%s has changed since its import was interrupted: import it from the beginning, without "
+            "--resume (articles that are stored already are only replaced)",
+            file);
     else
         *state = (struct import_state){
             .line = number(object, "line"),
@@ -105,7 +107,10 @@ int import_state_save(const char *path, const char *file, const struct stat *sta
     struct json_writer writer;
     json_writer_init(&writer, &text);
     json_begin_object(&writer);
-    json_key_text(&writer, "file", file);
+    struct buffer name = BUFFER_INIT;
+    utf8_append_clean(&name, file, strlen(file));
+    json_key_text(&writer, "file", name.data);
+    buffer_release(&name);
     json_key_int(&writer, "size", status->st_size);
     json_key_int(&writer, "changed_ns", changed_at(status));
     json_key_int(&writer, "line", (int64_t)state->line);

@@ -24,10 +24,10 @@ struct line_source {
     enum packing packing;
     z_stream gzip;
     ZSTD_DStream *zstd;
-    bool inside;    /* a packed frame that has not ended */
-    bool ended;     /* nothing more to read from fd */
-    uint64_t read;  /* bytes read from fd */
-    char *packed;   /* READ_SIZE bytes as read */
+    bool inside;   /* a packed frame that has not ended */
+    bool ended;    /* nothing more to read from fd */
+    uint64_t read; /* bytes read from fd */
+    char *packed;  /* READ_SIZE bytes as read */
     size_t packed_from;
     size_t packed_to;
     struct buffer text; /* unpacked, handed out up to `taken` */
@@ -134,7 +134,8 @@ static int unzstd_some(struct line_source *source, struct error *error)
     ZSTD_outBuffer out = {source->text.data + source->text.length, READ_SIZE, 0};
     size_t result = ZSTD_decompressStream(source->zstd, &out, &in);
     if (ZSTD_isError(result))
-        return error_set(error, ERROR_BAD_REQUEST, "%s is damaged: %s", source->name, ZSTD_getErrorName(result));
+        return error_set(error, ERROR_BAD_REQUEST, "%s is damaged: %s", source->name,
+                         ZSTD_getErrorName(result));
     source->packed_from += in.pos;
     source->text.length += out.pos;
     source->inside = result != 0;

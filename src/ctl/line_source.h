@@ -1,8 +1,9 @@
 /*
- * line_source.h - the lines of a file or of standard input, plain or packed by gzip or zstd (told by the first bytes).
+ * line_source.h - the lines of a file or of standard input, plain or packed by gzip or zstd (told by the
+ * first bytes).
  *
- * Positions are counted in unpacked bytes. A line longer than LINE_SOURCE_MAX is handed out cut, with `too_long` set. One
- * thread.
+ * Positions are counted in unpacked bytes. A line longer than LINE_SOURCE_MAX is handed out cut, with
+ * `too_long` set. One thread.
  */
 #ifndef STORYD_CTL_LINE_SOURCE_H
 #define STORYD_CTL_LINE_SOURCE_H

@@ -1,6 +1,6 @@
 /*
- * progress.h - a line on the terminal that says how far something is: bar, count, rate, time left. Drawn on stderr over
- * itself, and only if that is a terminal. One thread.
+ * progress.h - a line on the terminal that says how far something is: bar, count, rate, time left. Drawn on
+ * stderr over itself, and only if that is a terminal. One thread.
  */
 #ifndef STORYD_CTL_PROGRESS_H
 #define STORYD_CTL_PROGRESS_H

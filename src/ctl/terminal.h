@@ -1,9 +1,10 @@
 /*
- * terminal.h - text for people: how wide it is, how it is cut and wrapped, and what a terminal may not be sent.
+ * terminal.h - text for people: how wide it is, how it is cut and wrapped, and what a terminal may not be
+ * sent.
  *
- * Widths are in columns of the terminal, as utf8proc counts them. What comes from articles is cleaned: control
- * characters (which could move the cursor or worse) and marks that turn the direction of writing become blanks. One
- * thread.
+ * Widths are in columns of the terminal, as utf8proc counts them. What comes from articles is cleaned:
+ * control characters (which could move the cursor or worse) and marks that turn the direction of writing
+ * become blanks. One thread.
  */
 #ifndef STORYD_CTL_TERMINAL_H
 #define STORYD_CTL_TERMINAL_H
@@ -14,7 +15,7 @@
 #include <stddef.h>
 
 #define TERMINAL_WIDTH_MIN 40
-#define TERMINAL_WIDTH_MAX 120   /* longer lines are hard to read */
+#define TERMINAL_WIDTH_MAX 120     /* longer lines are hard to read */
 #define TERMINAL_WIDTH_DEFAULT 100 /* where nothing is said */
 
 enum terminal_style { STYLE_PLAIN, STYLE_TITLE, STYLE_FAINT, STYLE_BAR };
@@ -45,8 +46,9 @@ void page_cell(struct page *page, const char *text, size_t width, enum terminal_
 void page_right(struct page *page, const char *text, size_t width, enum terminal_style style);
 
 /*
- * Wraps the text between `indent` and the page's width and ends the line; the cursor is at column `at` <= indent of the
- * first line. At most `lines` lines, the last one then cut with "…"; 0: all. A line end in the text ends a line.
+ * Wraps the text between `indent` and the page's width and ends the line; the cursor is at column `at` <=
+ * indent of the first line. At most `lines` lines, the last one then cut with "…"; 0: all. A line end in the
+ * text ends a line.
  */
 void page_wrap(struct page *page, const char *text, size_t at, size_t indent, size_t lines,
                enum terminal_style style);

@@ -1,5 +1,8 @@
 #include "daemon/arguments.h"
 
+#include "net/address.h"
+#include "text/language.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +93,21 @@ static int apply_words(int count, char **words, struct config *config, struct mi
     return 0;
 }
 
+/* What only those who use a setting can judge: so that -t finds it, and not the start. */
+static void check_meaning(const struct config *config, struct mistakes *mistakes)
+{
+    const char *list = config->server_listen;
+    struct address address;
+    struct error error = ERROR_INIT;
+    for (char *text; (text = config_next_word(&list)) != NULL; free(text))
+        if (address_parse(text, &address, &error) != 0)
+            mistakes_add(mistakes, "%s: server.listen: %s", config_origin(config, OPTION_server_listen),
+                         error.message);
+    if (language_find(config->index_language) == NULL)
+        mistakes_add(mistakes, "%s: index.language must be an ISO 639-1 code, not \"%s\"",
+                     config_origin(config, OPTION_index_language), config->index_language);
+}
+
 int arguments_load(int count, char **words, struct config **result)
 {
     struct arguments arguments;
@@ -102,6 +120,8 @@ int arguments_load(int count, char **words, struct config **result)
     int failed = apply_words(count, words, config, &mistakes) != 0;
     if (mistakes.count == 0)
         config_validate(config, &mistakes);
+    if (mistakes.count == 0)
+        check_meaning(config, &mistakes);
     for (size_t i = 0; i < mistakes.count; i++)
         fprintf(stderr, "%s\n", mistakes.lines[i]);
     failed = failed || mistakes.count != 0;

@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define EXPIRE_INTERVAL_MS 10
@@ -31,44 +30,11 @@ struct daemon {
     char **arguments;
     struct event *events[8];
     size_t event_count;
-    bool stopping;
+    char *data_directory; /* these two outlive the configuration, which a reload replaces */
+    char *hot_directory;
 };
 
 /* ---- settings ---- */
-
-static int64_t default_memory_limit(void)
-{
-    struct sysinfo machine;
-    if (sysinfo(&machine) != 0)
-        return 0;
-    return (int64_t)machine.totalram * (int64_t)machine.mem_unit / 4 * 3;
-}
-
-static struct service_settings settings_of(const struct config *config)
-{
-    return (struct service_settings){
-        .query =
-            {
-                .text = (size_t)config->limits_query_text,
-                .terms = (size_t)config->limits_query_terms,
-                .nesting = (size_t)config->limits_query_nesting,
-                .wildcards = (size_t)config->limits_query_wildcards,
-                .wildcard_prefix = (size_t)config->limits_wildcard_prefix,
-                .wildcard_expansions = (size_t)config->limits_wildcard_expansions,
-                .phrase_words = (size_t)config->limits_phrase_words,
-            },
-        .result_limit = (size_t)config->limits_result_limit,
-        .result_window = (size_t)config->limits_result_window,
-        .related = {(float)config->related_tags, (float)config->related_entities,
-                    (float)config->related_terms},
-        .memory_limit = config->limits_memory != 0 ? config->limits_memory : default_memory_limit(),
-        .line_query = config->limits_line_query,
-        .line_write = config->limits_line_write,
-        .pipeline = config->limits_pipeline,
-        .deadline_ms = config->limits_deadline,
-        .deadline_max_ms = config->limits_deadline_max,
-    };
-}
 
 static struct server_limits server_limits_of(const struct config *config)
 {
@@ -174,13 +140,11 @@ static void on_stop(evutil_socket_t number, short what, void *context)
 {
     (void)what;
     struct daemon *daemon = context;
-    if (daemon->stopping) {
+    if (atomic_load(&daemon->service.stopping)) {
         log_warning("second signal, exiting at once signal=%d", (int)number);
         _exit(1);
     }
-    daemon->stopping = true;
     log_info("stopping signal=%d", (int)number);
-    process_notify("STOPPING=1");
     service_stop(&daemon->service);
 }
 
@@ -198,12 +162,9 @@ static void log_change(void *context, const struct option *option, const char *o
 static void apply(struct daemon *daemon, struct config *config)
 {
     struct service *service = &daemon->service;
-    struct service_settings settings = settings_of(config);
     struct server_limits limits = server_limits_of(config);
     struct index_tuning tuning = tuning_of(config);
-    pthread_mutex_lock(&service->settings_lock);
-    service->settings = settings;
-    pthread_mutex_unlock(&service->settings_lock);
+    service_configure(service, config);
     server_set_limits(service->server, &limits);
     index_configure(service->index, &tuning);
     store_writer_set_disk_floor(daemon->writer, config->store_disk_floor);
@@ -240,7 +201,7 @@ static void on_expire(evutil_socket_t number, short what, void *context)
     (void)what;
     struct daemon *daemon = context;
     waiters_expire(daemon->service.waiters);
-    if (daemon->stopping)
+    if (atomic_load(&daemon->service.stopping))
         waiters_drain(daemon->service.waiters);
 }
 
@@ -290,8 +251,10 @@ static int open_store(struct daemon *daemon, struct error *error)
 {
     struct service *service = &daemon->service;
     const struct config *config = service->config;
+    daemon->data_directory = memory_copy_string(config->server_data);
+    daemon->hot_directory = memory_copy_string(config->server_hot);
     service->store_options = (struct store_options){
-        .directory = config->server_data,
+        .directory = daemon->data_directory,
         .disk_floor_bytes = config->store_disk_floor,
         .cache_bytes = config->store_cache,
     };
@@ -312,8 +275,8 @@ static int open_index(struct daemon *daemon, struct error *error)
     service->title_weight = config->index_title_weight;
     struct index_options options = {
         .store = service->store_options,
-        .data = config->server_data,
-        .hot = config->server_hot,
+        .data = daemon->data_directory,
+        .hot = daemon->hot_directory,
         .default_language = service->default_language,
         .title_weight = service->title_weight,
         .key_terms = service->key_terms,
@@ -396,6 +359,9 @@ static void stop(struct daemon *daemon)
     waiters_free(service->waiters);
     store_writer_close(daemon->writer);
     config_free(service->config);
+    free(daemon->data_directory);
+    free(daemon->hot_directory);
+    buffer_release(&service->limits);
     pthread_mutex_destroy(&service->settings_lock);
 }
 
@@ -406,8 +372,8 @@ int daemon_run(struct config *config, const char *config_path, int argument_coun
     struct error error = ERROR_INIT;
     daemon.service.config = config;
     daemon.service.started = clock_now();
-    daemon.service.settings = settings_of(config);
     pthread_mutex_init(&daemon.service.settings_lock, NULL);
+    service_configure(&daemon.service, config);
     set_log_level(config);
     struct process *process = NULL;
     int failed = process_begin(config->server_pid_file, &process, &error) != 0 || start(&daemon, &error) != 0;

@@ -1,12 +1,80 @@
 #include "daemon/service.h"
 
+#include "daemon/process.h"
 #include "net/server.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #define BUSY_RETRY_MS 1000
 #define STOP_GRACE_MS 10000
+
+static int64_t default_memory_limit(void)
+{
+    struct sysinfo machine;
+    if (sysinfo(&machine) != 0)
+        return 0;
+    return (int64_t)machine.totalram * (int64_t)machine.mem_unit / 4 * 3;
+}
+
+static struct service_settings settings_of(const struct config *config)
+{
+    return (struct service_settings){
+        .query =
+            {
+                .text = (size_t)config->limits_query_text,
+                .terms = (size_t)config->limits_query_terms,
+                .nesting = (size_t)config->limits_query_nesting,
+                .wildcards = (size_t)config->limits_query_wildcards,
+                .wildcard_prefix = (size_t)config->limits_wildcard_prefix,
+                .wildcard_expansions = (size_t)config->limits_wildcard_expansions,
+                .phrase_words = (size_t)config->limits_phrase_words,
+            },
+        .result_limit = (size_t)config->limits_result_limit,
+        .result_window = (size_t)config->limits_result_window,
+        .related = {(float)config->related_tags, (float)config->related_entities,
+                    (float)config->related_terms},
+        .memory_limit = config->limits_memory != 0 ? config->limits_memory : default_memory_limit(),
+    };
+}
+
+/* Durations say their unit. */
+static void describe_limits(const struct config *config, struct buffer *out)
+{
+    struct json_writer writer;
+    json_writer_init(&writer, out);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &option_table[i];
+        if (strcmp(option->section, "limits") != 0)
+            continue;
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", option->name, option->type == OPTION_TYPE_DURATION ? "_ms" : "");
+        json_key_int(&writer, name, config_value(config, option).number);
+    }
+}
+
+void service_configure(struct service *service, const struct config *config)
+{
+    struct service_settings settings = settings_of(config);
+    struct buffer limits = BUFFER_INIT;
+    describe_limits(config, &limits);
+    pthread_mutex_lock(&service->settings_lock);
+    struct buffer old = service->limits;
+    service->settings = settings;
+    service->limits = limits;
+    pthread_mutex_unlock(&service->settings_lock);
+    buffer_release(&old);
+}
+
+void service_write_limits(struct service *service, struct json_writer *writer)
+{
+    json_begin_object(writer);
+    pthread_mutex_lock(&service->settings_lock);
+    json_raw(writer, service->limits.data, service->limits.length);
+    pthread_mutex_unlock(&service->settings_lock);
+    json_end_object(writer);
+}
 
 struct service_settings service_settings(struct service *service)
 {
@@ -45,5 +113,7 @@ void service_measure_memory(struct service *service)
 
 void service_stop(struct service *service)
 {
+    atomic_store(&service->stopping, true);
+    process_notify("STOPPING=1");
     server_stop(service->server, STOP_GRACE_MS);
 }

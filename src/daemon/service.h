@@ -29,11 +29,6 @@ struct service_settings {
     size_t result_window;
     struct related_weights related;
     int64_t memory_limit; /* bytes */
-    int64_t line_query;   /* the rest is here to be reported; the I/O thread enforces it */
-    int64_t line_write;
-    int64_t pipeline;
-    int64_t deadline_ms;
-    int64_t deadline_max_ms;
 };
 
 struct service {
@@ -50,11 +45,20 @@ struct service {
     int64_t started; /* clock.h */
     pthread_mutex_t settings_lock;
     struct service_settings settings;
+    struct buffer limits; /* every option of [limits] as JSON members, for HELLO and STATS */
+    atomic_bool stopping;
     _Atomic int64_t memory_used; /* bytes, as of the last look */
 };
 
+/* Puts the reloadable settings of a configuration in force. Any thread; the configuration is read during the
+ * call. */
+void service_configure(struct service *service, const struct config *config);
+
 /* A copy of the settings in force. Any thread. */
 struct service_settings service_settings(struct service *service);
+
+/* {"line_query":65536,…,"deadline_ms":1000,…}: every limit in force. Any thread. */
+void service_write_limits(struct service *service, struct json_writer *writer);
 
 /* busy when memory is nearly used up: writes at 80 % of the limit, queries at 95 %. Any thread. */
 int service_check_memory(struct service *service, bool is_write, struct error *error);

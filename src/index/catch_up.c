@@ -8,13 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_CHANGES 500 /* a commit holds at most this many, so that none takes long */
-#define READ_ATTEMPTS 3
+#define BATCH_ARTICLES 500 /* a commit holds at most this many, so that none takes long */
+#define KILL_CHANGES 10000 /* changes read in one go */
 
+/* Changes that may end an older version. */
 struct change_list {
-    struct store_change *changes;
+    struct listed_change {
+        struct store_change change;
+        size_t id; /* where its id starts in `ids` */
+    } * changes;
     size_t count;
     size_t capacity;
+    struct buffer ids; /* each with its final zero */
 };
 
 struct catch_up {
@@ -22,9 +27,6 @@ struct catch_up {
     struct store_reader *reader;
     struct document_maker *maker;
     struct change_list list;
-    uint64_t *replaced; /* docids that a later change of the same batch replaces, sorted */
-    size_t replaced_capacity;
-    struct buffer text;
 };
 
 struct catch_up *catch_up_new(struct index *index, struct error *error)
@@ -46,134 +48,127 @@ void catch_up_free(struct catch_up *catch_up)
     store_reader_close(catch_up->reader);
     document_maker_free(catch_up->maker);
     free(catch_up->list.changes);
-    free(catch_up->replaced);
-    buffer_release(&catch_up->text);
+    buffer_release(&catch_up->list.ids);
     free(catch_up);
 }
 
-static bool note_change(void *context, const struct store_change *change, const char *id)
+/* ---- present versions ---- */
+
+struct adding {
+    struct catch_up *catch_up;
+    struct generation *generation;
+    struct hot *hot;
+    uint64_t last; /* docid seen last */
+    bool failed;   /* the hot segment did */
+    struct error *error;
+};
+
+/* An article that cannot be read is left out and counted; failure means the hot segment. */
+static bool add_article(void *context, uint64_t docid, const char *id, const char *text, size_t length,
+                        int64_t views)
 {
-    (void)id;
-    struct change_list *list = context;
-    list->changes = memory_grow(list->changes, &list->capacity, list->count + 1, sizeof *list->changes);
-    list->changes[list->count++] = *change;
-    return true;
+    struct adding *adding = context;
+    struct article *article;
+    struct error reason = ERROR_INIT;
+    adding->last = docid;
+    if (article_from_text(text, length, &article, &reason) != 0) {
+        char safe[256];
+        log_error("a stored article cannot be read and is left out of the index id=%s revision=%llu: %s",
+                  log_safe(safe, sizeof safe, id, strlen(id)), (unsigned long long)docid, reason.message);
+        counter_add(COUNTER_INDEX_SKIPPED, 1);
+        return true;
+    }
+    struct document document;
+    document_make(adding->catch_up->maker, &adding->generation->settings,
+                  &adding->generation->epoch->statistics, article, &document);
+    adding->failed = hot_add(adding->hot, (uint32_t)docid, article, &document, views, adding->error) != 0;
+    article_free(article);
+    return !adding->failed;
 }
 
-static int compare_numbers(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
-/* Reads the next changes and which versions they make superfluous. *reached: the revision after this batch.
+/*
+ * Adds the present versions behind the generation's position, as one look at the store shows them, and says
+ * which revision that takes it to: at least `last`, unless there are too many. The look reaches further than
+ * `last`: of an article that is written all the time only the newest version can be read, and a batch that
+ * ended before it would never hold any.
  */
-static int read_batch(struct catch_up *catch_up, uint64_t first, uint64_t last, uint64_t *reached,
-                      struct error *error)
+static int add_present(struct catch_up *catch_up, struct generation *generation, uint64_t last,
+                       uint64_t *reached, struct error *error)
 {
-    catch_up->list.count = 0;
+    struct adding adding = {
+        .catch_up = catch_up, .generation = generation, .hot = generation_active(generation), .error = error};
     uint64_t next;
-    if (store_changes(catch_up->reader, first, last, BATCH_CHANGES, note_change, &catch_up->list, &next,
-                      error) != 0)
+    if (store_scan(catch_up->reader, generation->position + 1, UINT32_MAX, BATCH_ARTICLES, add_article,
+                   &adding, &next, error) != 0 ||
+        adding.failed)
         return -1;
-    *reached = next - 1;
-    catch_up->replaced = memory_grow(catch_up->replaced, &catch_up->replaced_capacity,
-                                     catch_up->list.count + 1, sizeof *catch_up->replaced);
-    for (size_t i = 0; i < catch_up->list.count; i++)
-        catch_up->replaced[i] = catch_up->list.changes[i].previous;
-    qsort(catch_up->replaced, catch_up->list.count, sizeof *catch_up->replaced, compare_numbers);
+    *reached = next <= UINT32_MAX ? next - 1 : adding.last > last ? adding.last : last;
     return 0;
 }
 
-static bool is_replaced(const struct catch_up *catch_up, uint64_t docid)
+/* ---- older versions ---- */
+
+static bool list_change(void *context, const struct store_change *change, const char *id)
 {
-    return bsearch(&docid, catch_up->replaced, catch_up->list.count, sizeof docid, compare_numbers) != NULL;
+    struct change_list *list = context;
+    if (change->previous == 0)
+        return true;
+    list->changes = memory_grow(list->changes, &list->capacity, list->count + 1, sizeof *list->changes);
+    list->changes[list->count++] = (struct listed_change){*change, list->ids.length};
+    buffer_append(&list->ids, id, strlen(id) + 1);
+    return true;
 }
 
-/* The version's text; not_found if a newer one has replaced it. A read that fails is tried again: what is
- * left out here stays out until the next reindex. */
-static int read_version(struct catch_up *catch_up, uint64_t docid, int64_t *views, struct error *error)
+static int list_changes(struct catch_up *catch_up, uint64_t first, uint64_t last, struct error *error)
 {
-    for (int attempt = 1;; attempt++) {
-        buffer_clear(&catch_up->text);
-        int result = store_get_version(catch_up->reader, docid, &catch_up->text, views, error);
-        if (result == 0 || error->code == ERROR_NOT_FOUND || attempt == READ_ATTEMPTS)
-            return result;
-    }
+    struct change_list *list = &catch_up->list;
+    list->count = 0;
+    buffer_clear(&list->ids);
+    for (uint64_t next = first; next <= last;)
+        if (store_changes(catch_up->reader, next, last, KILL_CHANGES, list_change, list, &next, error) != 0)
+            return -1;
+    return 0;
 }
 
-/* Adds one version to the hot segment. Failure means the hot segment, not the article: those that cannot be
- * read are left out and counted. */
-static int add_version(struct catch_up *catch_up, struct generation *generation, struct hot *hot,
-                       uint64_t docid, bool recall, struct error *error)
+static void apply_listed(const struct catch_up *catch_up, struct generation *generation)
 {
-    int64_t views = 0;
-    struct error reason = ERROR_INIT;
-    struct article *article = NULL;
-    if (read_version(catch_up, docid, &views, &reason) != 0 ||
-        article_from_text(catch_up->text.data, catch_up->text.length, &article, &reason) != 0) {
-        if (reason.code != ERROR_NOT_FOUND) {
-            log_error("an article cannot be read and is left out of the index revision=%llu: %s",
-                      (unsigned long long)docid, reason.message);
-            counter_add(COUNTER_INDEX_SKIPPED, 1);
-        }
-        return 0;
-    }
-    struct document document;
-    document_make(catch_up->maker, &generation->settings, &generation->epoch->statistics, article, &document);
-    int result = 0;
-    if (recall)
-        hot_recall(hot, (uint32_t)docid, article, &document, views);
-    else
-        result = hot_add(hot, (uint32_t)docid, article, &document, views, error);
-    article_free(article);
-    return result;
+    const struct change_list *list = &catch_up->list;
+    for (size_t i = 0; i < list->count; i++)
+        generation_apply(generation, &list->changes[i].change, list->ids.data + list->changes[i].id);
 }
 
-static int apply_batch(struct catch_up *catch_up, struct generation *generation, uint64_t reached,
-                       struct error *error)
+/* Nothing of the batch can fail once it is committed: so it can be tried again from the same position. */
+int catch_up_run(struct catch_up *catch_up, struct generation *generation, uint64_t last, struct error *error)
 {
     struct hot *hot = generation_active(generation);
-    for (size_t i = 0; i < catch_up->list.count; i++) {
-        const struct store_change *change = &catch_up->list.changes[i];
-        if (!change->deleted && !is_replaced(catch_up, change->revision) &&
-            add_version(catch_up, generation, hot, change->revision, false, error) != 0)
-            return -1;
-    }
-    for (size_t i = 0; i < catch_up->list.count; i++)
-        generation_kill(generation, (uint32_t)catch_up->list.changes[i].previous,
-                        (uint32_t)catch_up->list.changes[i].revision);
-    if (hot_commit(hot, reached, error) != 0)
+    uint64_t reached;
+    if (generation->position >= last)
+        return 0;
+    if (add_present(catch_up, generation, last, &reached, error) != 0 ||
+        list_changes(catch_up, generation->position + 1, reached, error) != 0 ||
+        hot_commit(hot, reached, error) != 0) {
+        hot_forget_pending(hot);
         return -1;
+    }
+    apply_listed(catch_up, generation);
     counter_add(COUNTER_INDEX_COMMITS, 1);
     generation->position = reached;
     return 0;
 }
 
-int catch_up_run(struct catch_up *catch_up, struct generation *generation, uint64_t last, struct error *error)
+static bool apply_change(void *context, const struct store_change *change, const char *id)
 {
-    uint64_t reached;
-    if (generation->position >= last)
-        return 0;
-    if (read_batch(catch_up, generation->position + 1, last, &reached, error) != 0)
-        return -1;
-    return apply_batch(catch_up, generation, reached, error);
+    generation_apply(context, change, id);
+    return true;
 }
 
 int catch_up_kill(struct catch_up *catch_up, struct generation *generation, uint64_t first, uint64_t last,
                   struct error *error)
 {
-    uint64_t next = first;
-    while (next <= last) {
-        catch_up->list.count = 0;
-        if (store_changes(catch_up->reader, next, last, 10000, note_change, &catch_up->list, &next, error) !=
-            0)
+    for (uint64_t next = first; next <= last;)
+        if (store_changes(catch_up->reader, next, last, KILL_CHANGES, apply_change, generation, &next,
+                          error) != 0)
             return -1;
-        for (size_t i = 0; i < catch_up->list.count; i++)
-            generation_kill(generation, (uint32_t)catch_up->list.changes[i].previous,
-                            (uint32_t)catch_up->list.changes[i].revision);
-    }
     return 0;
 }
 

@@ -152,10 +152,10 @@ int epoch_refeature_segment(struct segment *segment, const struct epoch *epoch, 
     return status == 0 ? segment_with_features(segment, epoch->statistics.epoch, result, error) : -1;
 }
 
-int epoch_refeature_hot(struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
-                        struct error *error)
+int epoch_refeature_hot(const struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
+                        struct slice **result, struct error *error)
 {
-    hot->epoch = epoch->statistics.epoch;
+    *result = NULL;
     if (hot->slice_count == 0)
         return 0;
     /* one slice with all rows first, so that rows and new features agree */
@@ -169,12 +169,9 @@ int epoch_refeature_hot(struct hot *hot, const struct epoch *epoch, size_t key_t
         slice_inherit(joined, hot->slices[i]);
     const struct slice *slice = joined;
     struct image_bytes features;
-    struct slice *renewed = NULL;
-    int result = refeature(hot->place->xapian_path, &slice, 1, epoch, key_terms, &features, error);
-    if (result == 0)
-        result = slice_with_features(joined, features, &renewed, error);
+    int status = refeature(hot->place->xapian_path, &slice, 1, epoch, key_terms, &features, error);
+    if (status == 0)
+        status = slice_with_features(joined, features, result, error);
     slice_release(joined);
-    if (result == 0)
-        hot_replace_slices(hot, renewed, epoch->statistics.epoch);
-    return result;
+    return status;
 }

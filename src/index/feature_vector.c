@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "text/language.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,13 +30,14 @@ void feature_vector_add_name(struct feature_vector *vector, const struct statist
                              enum name_kind kind, const char *term, size_t length, const char *display,
                              size_t display_length)
 {
-    uint32_t frequency = statistics_frequency(statistics, term, length, hash_bytes(term, length));
+    float idf;
+    statistics_frequency(statistics, term, length, hash_bytes(term, length), &idf);
     *add(vector) = (struct feature){
         .term = term,
         .length = (uint32_t)length,
         .display = display,
         .display_length = (uint32_t)display_length,
-        .raw = statistics_idf(statistics, frequency),
+        .raw = idf,
         .kind = (uint8_t)kind,
     };
 }
@@ -56,37 +58,72 @@ static int compare_features(const void *left, const void *right)
 }
 
 /*
- * A stem of one byte says nothing about a story; nor does one that every fiftieth article has: on the judged news such
- * terms added nothing to nDCG@10 (doc/quality.md) but were most of all postings read.
+ * A stem of one byte says nothing about a story; nor does one that every fiftieth article has: on the judged
+ * news such terms added nothing to nDCG@10 (doc/quality.md) but were most of all postings read.
  */
 #define COMMON_SHARE 50
 #define COMMON_LEAST 100 /* documents: in a small collection nothing is common */
 
-static bool is_candidate(const struct statistics *statistics, const struct xapian_stem *stem, uint32_t frequency)
+/* Stop words go by list, too: in a collection without statistics nothing else tells them apart. */
+static bool is_candidate(const struct language *language, const struct statistics *statistics,
+                         const struct xapian_stem *stem, uint32_t frequency)
 {
-    return stem->length > 1 && (frequency <= COMMON_LEAST || frequency <= statistics->documents / COMMON_SHARE);
+    return stem->length > 1 && !language_is_stop_word(language, stem->text, stem->length) &&
+           (frequency <= COMMON_LEAST || frequency <= statistics->documents / COMMON_SHARE);
+}
+
+static void swap_features(struct feature *a, struct feature *b)
+{
+    struct feature moved = *a;
+    *a = *b;
+    *b = moved;
+}
+
+/* Brings the `wanted` features that come first in order to the front, in no order (Hoare's quickselect): the
+ * others need not be sorted. */
+static void select_heaviest(struct feature *items, size_t count, size_t wanted)
+{
+    while (count > 1 && wanted > 0 && wanted < count) {
+        swap_features(&items[count / 2], &items[count - 1]);
+        const struct feature pivot = items[count - 1];
+        size_t front = 0;
+        for (size_t i = 0; i + 1 < count; i++)
+            if (compare_features(&items[i], &pivot) < 0)
+                swap_features(&items[i], &items[front++]);
+        swap_features(&items[front], &items[count - 1]);
+        if (wanted <= front)
+            count = front;
+        else {
+            items += front + 1;
+            count -= front + 1;
+            wanted -= front + 1;
+        }
+    }
 }
 
 void feature_vector_add_stems(struct feature_vector *vector, const struct statistics *statistics,
                               const struct xapian_stem *stems, size_t count, size_t limit)
 {
+    const struct language *language = language_find("en");
     size_t first = vector->count;
     for (size_t i = 0; i < count; i++) {
         uint64_t hash = hash_bytes(stems[i].text, stems[i].length);
-        uint32_t frequency = statistics_frequency(statistics, stems[i].text, stems[i].length, hash);
-        if (!is_candidate(statistics, &stems[i], frequency))
+        float idf;
+        uint32_t frequency = statistics_frequency(statistics, stems[i].text, stems[i].length, hash, &idf);
+        if (!is_candidate(language, statistics, &stems[i], frequency))
             continue;
         *add(vector) = (struct feature){
             .term = stems[i].text,
             .length = stems[i].length,
             .display = "",
-            .raw = (float)stems[i].impact * statistics_idf(statistics, frequency),
+            .raw = (float)stems[i].impact * idf,
             .kind = FEATURE_TERM,
         };
     }
-    qsort(vector->items + first, vector->count - first, sizeof *vector->items, compare_features);
-    if (vector->count > first + limit)
+    if (vector->count > first + limit) {
+        select_heaviest(vector->items + first, vector->count - first, limit);
         vector->count = first + limit;
+    }
 }
 
 static void finish_group(struct feature_vector *vector, enum feature_group group)
@@ -117,7 +154,8 @@ void feature_vector_finish(struct feature_vector *vector)
 
 void feature_vector_finish_limited(struct feature_vector *vector, size_t key_terms)
 {
-    qsort(vector->items, vector->count, sizeof *vector->items, compare_features);
+    if (vector->count > 1)
+        qsort(vector->items, vector->count, sizeof *vector->items, compare_features);
     /* key terms are the last kind, heaviest first */
     size_t names = 0;
     while (names < vector->count && vector->items[names].kind != FEATURE_TERM)

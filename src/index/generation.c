@@ -1,5 +1,6 @@
 #include "index/generation.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#define GENERATION_MAX 1000000000UL
 
 static char *directory_of(const char *data, uint32_t number)
 {
@@ -153,6 +156,29 @@ static int load_segments(struct generation *generation, const struct manifest *m
     return 0;
 }
 
+/* The slice that has a row for this docid, dead or alive; NULL if none has. */
+static struct slice *slice_of(const struct generation *generation, uint32_t docid)
+{
+    for (size_t i = generation->hot_count; i-- > 0;)
+        for (size_t j = generation->hots[i]->slice_count; j-- > 0;)
+            if (rows_find(generation->hots[i]->slices[j]->rows, docid) != ROW_NONE)
+                return generation->hots[i]->slices[j];
+    for (size_t i = generation->segment_count; i-- > 0;)
+        if (rows_find(generation->segments[i]->slice->rows, docid) != ROW_NONE)
+            return generation->segments[i]->slice;
+    return NULL;
+}
+
+/* The version dies at `revision`; false if it is not here. */
+static bool bury(struct generation *generation, uint32_t docid, uint32_t revision)
+{
+    struct slice *slice = slice_of(generation, docid);
+    if (slice == NULL)
+        return false;
+    slice_kill(slice, docid, revision);
+    return true;
+}
+
 /* Pairs of docid and revision of death. */
 static int load_tombstones(struct generation *generation, const struct manifest *manifest,
                            struct error *error)
@@ -172,7 +198,7 @@ static int load_tombstones(struct generation *generation, const struct manifest 
     if (result == 0) {
         const uint32_t *pairs = (const uint32_t *)(const void *)map.data;
         for (size_t i = 0; i + 1 < map.length / sizeof *pairs; i += 2)
-            generation_kill(generation, pairs[i], pairs[i + 1]);
+            bury(generation, pairs[i], pairs[i + 1]);
         file_unmap(&map);
     }
     buffer_release(&path);
@@ -262,6 +288,16 @@ static int list_files(const struct generation *generation, struct manifest *mani
     return result;
 }
 
+static void release_retired(struct generation *generation, bool obsolete)
+{
+    for (size_t i = 0; i < generation->retired_count; i++) {
+        if (obsolete)
+            atomic_store(&generation->retired[i]->obsolete, true);
+        segment_place_release(generation->retired[i]);
+    }
+    generation->retired_count = 0;
+}
+
 int generation_save(struct generation *generation, struct error *error)
 {
     struct manifest manifest = {
@@ -280,6 +316,7 @@ int generation_save(struct generation *generation, struct error *error)
         unlink(old.data);
         buffer_release(&old);
         generation->tombstones_number = manifest.tombstones_number;
+        release_retired(generation, true);
         result = 0;
     }
     manifest_release(&manifest);
@@ -304,15 +341,36 @@ int generation_live_number(const char *data, uint32_t *number, struct error *err
     struct error reason = ERROR_INIT;
     int result = file_read(path, 64, &text, &length, &reason);
     *number = 0;
-    if (result == 0)
-        *number = (uint32_t)strtoul(text, NULL, 10);
-    else if (reason.code == ERROR_NOT_FOUND)
+    if (result == 0) {
+        char *end = text;
+        unsigned long found = length > 1 && text[length - 1] == '\n' ? strtoul(text, &end, 10) : 0;
+        *number = (uint32_t)found;
+        if (found == 0 || found > GENERATION_MAX || end != text + length - 1)
+            result = error_set(error, ERROR_UNAVAILABLE, "%s is damaged: it names no generation", path);
+    } else if (reason.code == ERROR_NOT_FOUND)
         result = 0;
     else if (error != NULL)
         *error = reason;
     free(text);
     free(path);
     return result;
+}
+
+uint32_t generation_last_number(const char *data)
+{
+    uint32_t last = 0;
+    char *path = file_join(data, "generations");
+    DIR *directory = opendir(path);
+    free(path);
+    if (directory == NULL)
+        return 0;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        unsigned long number = strtoul(entry->d_name, NULL, 10);
+        if (number > last && number <= GENERATION_MAX)
+            last = (uint32_t)number;
+    }
+    closedir(directory);
+    return last;
 }
 
 /* ---- parts ---- */
@@ -362,17 +420,52 @@ void generation_replace_segments(struct generation *generation, size_t first, si
     generation->segment_count -= count - kept;
 }
 
-void generation_kill(struct generation *generation, uint32_t docid, uint32_t revision)
+void generation_retire(struct generation *generation, struct segment_place *place)
 {
-    if (docid == 0)
+    generation->retired =
+        memory_resize(generation->retired, generation->retired_count + 1, sizeof(struct segment_place *));
+    generation->retired[generation->retired_count++] = segment_place_retain(place);
+}
+
+struct older {
+    struct slice *slice;
+    uint32_t revision;
+};
+
+static bool kill_older(void *context, uint32_t row)
+{
+    const struct older *older = context;
+    uint32_t docid = older->slice->rows->docids[row];
+    if (docid < older->revision)
+        slice_kill(older->slice, docid, older->revision);
+    return false; /* all of them */
+}
+
+/* Every version of the article that is older than `revision`. */
+static void bury_all(struct generation *generation, const char *id, uint32_t revision)
+{
+    size_t length = strlen(id);
+    uint64_t hash = hash_bytes(id, length);
+    for (size_t i = 0; i < generation->segment_count; i++) {
+        struct older older = {generation->segments[i]->slice, revision};
+        rows_find_id(older.slice->rows, id, length, hash, kill_older, &older);
+    }
+    for (size_t i = 0; i < generation->hot_count; i++) {
+        for (size_t j = 0; j < generation->hots[i]->slice_count; j++) {
+            struct older older = {generation->hots[i]->slices[j], revision};
+            rows_find_id(older.slice->rows, id, length, hash, kill_older, &older);
+        }
+    }
+}
+
+void generation_apply(struct generation *generation, const struct store_change *change, const char *id)
+{
+    uint32_t revision = (uint32_t)change->revision;
+    if (change->previous == 0 || (!change->deleted && slice_of(generation, revision) == NULL))
         return;
-    for (size_t i = generation->hot_count; i-- > 0;)
-        for (size_t j = 0; j < generation->hots[i]->slice_count; j++)
-            if (slice_kill(generation->hots[i]->slices[j], docid, revision))
-                return;
-    for (size_t i = generation->segment_count; i-- > 0;)
-        if (slice_kill(generation->segments[i]->slice, docid, revision))
-            return;
+    /* a version that is here has buried those before it */
+    if (!bury(generation, (uint32_t)change->previous, revision))
+        bury_all(generation, id, revision);
 }
 
 char *generation_new_segment_name(struct generation *generation)
@@ -414,11 +507,12 @@ static void snapshot_add_slice(struct snapshot *snapshot, struct slice *slice)
     snapshot->articles += slice->rows->count - atomic_load(&slice->shared->dead);
 }
 
-static void snapshot_add_source(struct snapshot *snapshot, struct segment_place *place, uint64_t version)
+static void snapshot_add_source(struct snapshot *snapshot, struct segment_place *place, uint64_t version,
+                                uint32_t documents)
 {
     snapshot->places[snapshot->source_count] = segment_place_retain(place);
     snapshot->sources[snapshot->source_count++] =
-        (struct xapian_source){.key = place->key, .version = version, .path = place->xapian_path};
+        (struct xapian_source){place->key, version, place->xapian_path, documents};
 }
 
 struct snapshot *generation_snapshot(const struct generation *generation, struct index *index)
@@ -441,7 +535,7 @@ struct snapshot *generation_snapshot(const struct generation *generation, struct
     for (size_t i = 0; i < generation->segment_count; i++) {
         struct segment *segment = generation->segments[i];
         snapshot_add_slice(snapshot, segment->slice);
-        snapshot_add_source(snapshot, segment->place, 0);
+        snapshot_add_source(snapshot, segment->place, 0, segment->documents);
         documents += segment->documents;
     }
     for (size_t i = 0; i < generation->hot_count; i++) {
@@ -449,7 +543,7 @@ struct snapshot *generation_snapshot(const struct generation *generation, struct
         for (size_t j = 0; j < hot->slice_count; j++)
             snapshot_add_slice(snapshot, hot->slices[j]);
         if (hot->documents != 0)
-            snapshot_add_source(snapshot, hot->place, hot->version);
+            snapshot_add_source(snapshot, hot->place, hot->version, hot->documents);
         documents += hot->documents;
     }
     snapshot->has_dead = documents != snapshot->articles;
@@ -464,6 +558,7 @@ void generation_discard(struct generation *generation)
         atomic_store(&generation->segments[i]->place->obsolete, true);
     for (size_t i = 0; i < generation->hot_count; i++)
         atomic_store(&generation->hots[i]->place->obsolete, true);
+    release_retired(generation, true);
     char *path = file_join(generation->directory, "MANIFEST");
     unlink(path);
     free(path);
@@ -477,6 +572,8 @@ void generation_free(struct generation *generation)
         segment_release(generation->segments[i]);
     for (size_t i = 0; i < generation->hot_count; i++)
         hot_free(generation->hots[i]);
+    release_retired(generation, false);
+    free(generation->retired);
     free(generation->segments);
     free(generation->hots);
     epoch_release(generation->epoch);

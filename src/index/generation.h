@@ -14,6 +14,7 @@
 #include "index/hot.h"
 #include "index/manifest.h"
 #include "index/snapshot.h"
+#include "store/store.h"
 
 struct generation_places {
     const char *data;          /* DATA */
@@ -37,6 +38,8 @@ struct generation {
     uint64_t position;        /* all changes up to here are in, hot segments included */
     _Atomic uint32_t next_segment;
     uint32_t tombstones_number;
+    struct segment_place **retired; /* not part of it any more, but the MANIFEST on disk may count on them */
+    size_t retired_count;
 };
 
 /* A new, empty one behind `position` (0: from the start), with its directory, MANIFEST not written yet.
@@ -51,13 +54,15 @@ int generation_load(const struct generation_places *places, uint32_t number,
                     const struct document_settings *settings, struct generation **generation,
                     struct error *error);
 
-/* Writes tombstones and MANIFEST. */
+/* Writes tombstones and MANIFEST; then what was retired goes. */
 int generation_save(struct generation *generation, struct error *error);
 
 /* Makes it the one that is live after a restart. */
 int generation_make_live(const struct generation *generation, struct error *error);
-/* The number in DATA/live; 0 if there is none yet. */
+/* The number in DATA/live; 0 if there is none yet. unavailable if it cannot be read or is no number. */
 int generation_live_number(const char *data, uint32_t *number, struct error *error);
+/* The largest number of a generation's directory in DATA; 0 if there is none. */
+uint32_t generation_last_number(const char *data);
 
 /* Marks every file for removal once nobody reads it (the generation has been replaced). */
 void generation_discard(struct generation *generation);
@@ -72,8 +77,17 @@ void generation_replace_segments(struct generation *generation, size_t first, si
                                  struct segment *segment);
 void generation_remove_hot(struct generation *generation, size_t number); /* frees it */
 
-/* A version was replaced or deleted at `revision`. */
-void generation_kill(struct generation *generation, uint32_t docid, uint32_t revision);
+/* The files of this place are not part of the generation any more: they are removed when a MANIFEST without
+ * them is on disk and nobody reads them. Call before the segment or hot segment is released. */
+void generation_retire(struct generation *generation, struct segment_place *place);
+
+/*
+ * What a change means for the older versions of its article: they die at its revision, if the version it
+ * wrote is here or it deleted the article. A version that had already been replaced when its batch was read
+ * is not here: then the older one stays until the change that replaced it is applied, so that an article
+ * that exists is never missing. Applying a change again does nothing.
+ */
+void generation_apply(struct generation *generation, const struct store_change *change, const char *id);
 
 /* The name for the next segment, new reference. */
 char *generation_new_segment_name(struct generation *generation);

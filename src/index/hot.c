@@ -1,16 +1,47 @@
 #include "index/hot.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static struct hot *make(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch,
-                        bool sync)
+static char *prefix_of(const char *owner, uint64_t base)
+{
+    struct buffer prefix = BUFFER_INIT;
+    buffer_printf(&prefix, "hot.%s.%llu.", owner, (unsigned long long)base);
+    return buffer_steal(&prefix);
+}
+
+/* The newest serial number of this base and owner; 0 if there is none. */
+static unsigned long newest_serial(const char *hot_directory, const char *owner, uint64_t base)
+{
+    unsigned long newest = 0;
+    DIR *directory = opendir(hot_directory);
+    if (directory == NULL)
+        return 0;
+    char *prefix = prefix_of(owner, base);
+    size_t length = strlen(prefix);
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (strncmp(entry->d_name, prefix, length) != 0)
+            continue;
+        unsigned long serial = strtoul(entry->d_name + length, NULL, 10);
+        if (serial > newest)
+            newest = serial;
+    }
+    free(prefix);
+    closedir(directory);
+    return newest;
+}
+
+static struct hot *make(const char *hot_directory, const char *owner, uint64_t base, unsigned long serial,
+                        uint32_t epoch, bool sync)
 {
     struct buffer directory = BUFFER_INIT;
-    buffer_printf(&directory, "%s/hot.%s.%llu", hot_directory, owner, (unsigned long long)base);
+    char *prefix = prefix_of(owner, base);
+    buffer_printf(&directory, "%s/%s%lu", hot_directory, prefix, serial);
+    free(prefix);
     struct hot *hot = memory_zeroed(1, sizeof *hot);
     hot->place = segment_place_new(directory.data, directory.data);
     hot->owner = memory_copy_string(owner);
@@ -26,11 +57,12 @@ static struct hot *make(const char *hot_directory, const char *owner, uint64_t b
 int hot_create(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
                struct hot **result, struct error *error)
 {
-    struct hot *hot = make(hot_directory, owner, base, epoch, sync);
-    if (file_remove_tree(hot->place->directory, error) != 0 ||
-        file_make_directory(hot->place->directory, error) != 0 ||
+    unsigned long serial = newest_serial(hot_directory, owner, base) + 1;
+    struct hot *hot = make(hot_directory, owner, base, serial, epoch, sync);
+    if (file_make_directory(hot->place->directory, error) != 0 ||
         xapian_writer_open(hot->place->xapian_path, true, sync, &hot->writer, error) != XAPIAN_OK ||
         xapian_writer_commit(hot->writer, base, owner, error) != XAPIAN_OK) {
+        atomic_store(&hot->place->obsolete, true);
         hot_free(hot);
         return -1;
     }
@@ -38,17 +70,47 @@ int hot_create(const char *hot_directory, const char *owner, uint64_t base, uint
     return 0;
 }
 
+static bool skip_term(void *context, const char *term, size_t length, uint32_t document_frequency)
+{
+    (void)context;
+    (void)term;
+    (void)length;
+    (void)document_frequency;
+    return true;
+}
+
+static bool skip_document(void *context, uint32_t docid, const struct xapian_stem *stems, size_t count)
+{
+    (void)context;
+    (void)docid;
+    (void)stems;
+    (void)count;
+    return true;
+}
+
+/* It is small, and nothing has a checksum of it: read it once before it is trusted. */
+static bool is_readable(const char *path, struct error *error)
+{
+    return xapian_all_terms(path, skip_term, NULL, error) == XAPIAN_OK &&
+           xapian_all_documents(path, skip_document, NULL, error) == XAPIAN_OK;
+}
+
 int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
                 struct hot **result, struct error *error)
 {
-    struct hot *hot = make(hot_directory, owner, base, epoch, sync);
+    unsigned long serial = newest_serial(hot_directory, owner, base);
+    if (serial == 0)
+        return error_set(error, ERROR_NOT_FOUND, "no hot segment to go on with");
+    struct hot *hot = make(hot_directory, owner, base, serial, epoch, sync);
     char found[64] = "";
     uint32_t last_docid;
-    if (access(hot->place->directory, F_OK) != 0 ||
-        xapian_position(hot->place->xapian_path, &hot->position, found, sizeof found, error) != XAPIAN_OK ||
-        xapian_count(hot->place->xapian_path, &hot->documents, &last_docid, error) != XAPIAN_OK ||
-        strcmp(found, owner) != 0 || hot->position < base ||
-        xapian_writer_open(hot->place->xapian_path, false, sync, &hot->writer, error) != XAPIAN_OK) {
+    struct error reason = ERROR_INIT;
+    const char *path = hot->place->xapian_path;
+    if (xapian_position(path, &hot->position, found, sizeof found, &reason) != XAPIAN_OK ||
+        xapian_count(path, &hot->documents, &last_docid, &reason) != XAPIAN_OK || strcmp(found, owner) != 0 ||
+        hot->position < base || !is_readable(path, &reason) ||
+        xapian_writer_open(path, false, sync, &hot->writer, &reason) != XAPIAN_OK) {
+        log_warning("a hot segment cannot be used, it is filled again path=%s: %s", path, reason.message);
         hot_free(hot);
         return error_set(error, ERROR_NOT_FOUND, "no hot segment to go on with");
     }

@@ -3,10 +3,11 @@
  * in memory.
  *
  * Articles are added between commits; a commit makes them a new slice and joins small slices, so that there
- * are never more than a handful. The directory is named after the revision the segment starts behind
- * (`base`), and the database's metadata holds the revision it has reached: after a crash it is taken up where
- * it was, or thrown away and filled from the change log again. Owned by the indexer thread; slices are handed
- * out by reference.
+ * are never more than a handful. The directory, HOT/hot.OWNER.BASE.SERIAL, is named after the revision the
+ * segment starts behind (`base`), and the database's metadata holds the revision it has reached: after a
+ * crash it is taken up where it was, or thrown away and filled from the change log again. A path is never
+ * used twice while storyd runs, because readers may still hold the old database. Owned by the indexer thread;
+ * slices are handed out by reference.
  */
 #ifndef STORYD_INDEX_HOT_H
 #define STORYD_INDEX_HOT_H
@@ -30,21 +31,23 @@ struct hot {
     bool sync;
 };
 
-/* A new, empty one in HOT/hot.OWNER.BASE (what is there is removed). `owner` is the generation's identity. */
+/* A new, empty one. `owner` is the generation's identity. */
 int hot_create(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
                struct hot **hot, struct error *error);
 
-/* Takes up the one of this base and owner if it is there and whole: not_found if not. Its slices are still
- * missing: the caller adds them with hot_recall() and hot_commit_recalled(). */
+/* Takes up the newest one of this base and owner if it is there and whole: not_found if not. Its slices are
+ * still missing: the caller adds them with hot_recall() and hot_commit_recalled(). */
 int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
                 struct hot **hot, struct error *error);
 
-/* Adds an article version. On failure everything since the last commit is gone. */
+/* Adds an article version. On failure everything since the last commit is gone from the database: call
+ * hot_forget_pending() and add again, from there. */
 int hot_add(struct hot *hot, uint32_t docid, const struct article *article, const struct document *document,
             int64_t views, struct error *error);
 
 /* Commits; `position` is the revision reached, which is published next: rows dead by then are
- * dropped when slices are joined. */
+ * dropped when slices are joined. After a failure the database may hold the documents all the same; adding
+ * them again does no harm. */
 int hot_commit(struct hot *hot, uint64_t position, struct error *error);
 
 /* Rebuilding the catalog of a database that was taken up: as hot_add and hot_commit, without touching Xapian.

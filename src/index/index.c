@@ -7,14 +7,26 @@
 #include "base/memory.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 /* ---- places ---- */
 
 #define HOT_ROOM (UINT64_C(512) << 20)
+
+/* Anybody may make names in /dev/shm: what is there already must be a directory of ours alone. */
+static bool is_ours(const char *path)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0)
+        return errno == ENOENT;
+    return S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
 
 /* /dev/shm if it has room, told apart by the path of DATA; else inside DATA, then synced. */
 static void choose_hot_directory(struct index *index)
@@ -32,24 +44,38 @@ static void choose_hot_directory(struct index *index)
         buffer_printf(&path, "/dev/shm/storyd-%u-%016llx", (unsigned)geteuid(),
                       (unsigned long long)hash_bytes(name, strlen(name)));
         free(real);
-    } else
+        if (!is_ours(path.data)) {
+            log_warning("the hot segment goes into the data directory, as this is not storyd's path=%s",
+                        path.data);
+            buffer_clear(&path);
+        }
+    }
+    if (path.length == 0)
         buffer_printf(&path, "%s/hot", options->data);
     index->hot_sync = strncmp(path.data, "/dev/shm/", 9) != 0;
     index->hot_directory = buffer_steal(&path);
 }
 
-/* Removes what no generation in use left there: names that do not hold `identity`. */
-static void remove_strangers(const char *path, const char *identity)
+static bool is_in_use(const struct generation *live, const char *path)
+{
+    for (size_t i = 0; i < live->hot_count; i++)
+        if (strcmp(live->hots[i]->place->directory, path) == 0)
+            return true;
+    return false;
+}
+
+/* Removes hot segments that the live generation does not use, and what builders left. */
+static void remove_strangers(const char *path, const struct generation *live)
 {
     DIR *directory = opendir(path);
     if (directory == NULL)
         return;
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        bool ours = strncmp(entry->d_name, "hot.", 4) == 0 || strncmp(entry->d_name, "build.", 6) == 0;
-        if (!ours || (strncmp(entry->d_name, "hot.", 4) == 0 && strstr(entry->d_name, identity) != NULL))
+        if (strncmp(entry->d_name, "hot.", 4) != 0 && strncmp(entry->d_name, "build.", 6) != 0)
             continue;
         char *stranger = file_join(path, entry->d_name);
-        file_remove_tree(stranger, NULL);
+        if (!is_in_use(live, stranger))
+            file_remove_tree(stranger, NULL);
         free(stranger);
     }
     closedir(directory);
@@ -93,23 +119,33 @@ static int begin_generation(struct index *index, uint32_t number, struct error *
     return generation_make_live(index->live, error);
 }
 
-/* A damaged index is an inconvenience, not a loss: the store has everything. */
-static int load_generation(struct index *index, struct error *error)
+static int load_live(struct index *index, struct error *error)
 {
     uint32_t number;
     if (generation_live_number(index->options.data, &number, error) != 0)
         return -1;
     if (number == 0)
-        return begin_generation(index, 1, error);
+        return error_set(error, ERROR_NOT_FOUND, "no generation is live");
     struct generation_places places = {index->options.data, index->hot_directory, index->hot_sync};
     struct document_settings settings = settings_of(&index->options);
+    int result = generation_load(&places, number, &settings, &index->live, error);
+    if (result != 0 && error->code == ERROR_NOT_FOUND)
+        error->code = ERROR_UNAVAILABLE; /* it was there once */
+    return result;
+}
+
+/* A damaged index is an inconvenience, not a loss: the store has everything. */
+static int load_generation(struct index *index, struct error *error)
+{
     struct error reason = ERROR_INIT;
-    if (generation_load(&places, number, &settings, &index->live, &reason) == 0)
+    uint32_t last = generation_last_number(index->options.data);
+    if (load_live(index, &reason) == 0)
         return 0;
-    log_error("the index cannot be used and is built again from the store generation=%u: %s", number,
-              reason.message);
-    counter_add(COUNTER_INDEX_REBUILDS, 1);
-    return begin_generation(index, number + 1, error);
+    if (last != 0 || reason.code != ERROR_NOT_FOUND) {
+        log_error("the index cannot be used and is built again from the store: %s", reason.message);
+        counter_add(COUNTER_INDEX_REBUILDS, 1);
+    }
+    return begin_generation(index, last + 1, error);
 }
 
 struct view_load {
@@ -166,10 +202,11 @@ int index_open(const struct index_options *options, struct index **result, struc
     int failed = file_make_directory(index->hot_directory, error) != 0 || load_generation(index, error) != 0;
     if (!failed) {
         remove_other_generations(options->data, index->live->number);
-        remove_strangers(index->hot_directory, index->live->identity);
         catch_up = catch_up_new(index, error);
         failed = catch_up == NULL || catch_up_hots(catch_up, index->live, error) != 0;
     }
+    if (!failed)
+        remove_strangers(index->hot_directory, index->live);
     catch_up_free(catch_up);
     if (!failed) {
         index_publish(index);
@@ -222,6 +259,8 @@ void index_free(struct index *index)
         return;
     snapshot_release(index->current);
     generation_free(index->live);
+    index_set_working(index, false);
+    free(index->late_views);
     pthread_cond_destroy(&index->changed);
     pthread_mutex_destroy(&index->lock);
     pthread_mutex_destroy(&index->work_lock);
@@ -252,6 +291,14 @@ uint64_t index_revision(struct index *index)
     return atomic_load(&index->published);
 }
 
+static void set_views(const struct index *index, const char *id, int64_t views)
+{
+    struct row_place place;
+    if (snapshot_find_id(index->current, id, strlen(id), &place))
+        atomic_store(&place.slice->shared->views[place.row],
+                     (uint32_t)(views > UINT32_MAX ? UINT32_MAX : views));
+}
+
 void index_publish(struct index *index)
 {
     struct snapshot *snapshot = generation_snapshot(index->live, index);
@@ -259,6 +306,8 @@ void index_publish(struct index *index)
     struct snapshot *old = index->current;
     index->current = snapshot;
     index->snapshots_alive++;
+    for (size_t i = 0; i < index->late_view_count; i++)
+        set_views(index, index->late_views[i].id, index->late_views[i].views);
     atomic_store(&index->published, snapshot->revision);
     pthread_cond_broadcast(&index->changed);
     pthread_mutex_unlock(&index->lock);
@@ -294,15 +343,41 @@ void index_hurry(struct index *index)
     pthread_mutex_unlock(&index->lock);
 }
 
-/* Under the lock, so that a merge that is just taking over the counts does not miss one. */
 void index_set_views(struct index *index, const char *id, int64_t views)
 {
-    struct row_place place;
     pthread_mutex_lock(&index->lock);
-    if (snapshot_find_id(index->current, id, strlen(id), &place))
-        atomic_store(&place.slice->shared->views[place.row],
-                     (uint32_t)(views > UINT32_MAX ? UINT32_MAX : views));
+    set_views(index, id, views);
+    if (index->indexer_works) {
+        index->late_views = memory_grow(index->late_views, &index->late_view_capacity,
+                                        index->late_view_count + 1, sizeof *index->late_views);
+        index->late_views[index->late_view_count++] = (struct late_views){memory_copy_string(id), views};
+    }
     pthread_mutex_unlock(&index->lock);
+}
+
+void index_set_working(struct index *index, bool working)
+{
+    index->indexer_works = working;
+    if (working)
+        return;
+    for (size_t i = 0; i < index->late_view_count; i++)
+        free(index->late_views[i].id);
+    index->late_view_count = 0;
+}
+
+void index_report_damage(struct index *index, uint32_t generation, const char *what)
+{
+    pthread_mutex_lock(&index->lock);
+    bool news = index->damaged_generation != generation && index->live->number == generation;
+    if (news) {
+        index->damaged_generation = generation;
+        pthread_cond_broadcast(&index->changed);
+    }
+    pthread_mutex_unlock(&index->lock);
+    if (!news)
+        return;
+    log_error("the index is damaged and is built again from the store generation=%u: %s", generation, what);
+    counter_add(COUNTER_INDEX_REBUILDS, 1);
 }
 
 struct timespec index_deadline(int64_t clock)

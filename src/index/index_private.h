@@ -29,6 +29,12 @@ struct reindex_progress {
     char last_error[500]; /* of the last one that failed; "" = it did not */
 };
 
+/* A view count that came while the indexer was at work on rows that are not published yet. */
+struct late_views {
+    char *id;
+    int64_t views;
+};
+
 struct index {
     struct index_options options;
     char *hot_directory;
@@ -52,8 +58,13 @@ struct index {
     bool hurry;
     struct index_call *calls;
     atomic_bool stopping;
-    bool bulk_wanted;    /* the indexer waits for frozen hot segments to be sealed */
+    bool swap_wanted;    /* the reindex thread waits for work_lock: begin no other work */
     int64_t last_change; /* when the indexer last had work */
+    bool indexer_works;  /* view counts are kept in late_views as well */
+    struct late_views *late_views;
+    size_t late_view_count;
+    size_t late_view_capacity;
+    uint32_t damaged_generation; /* a search found this one damaged; 0: none */
     struct reindex_progress reindex;
     pthread_t reindex_thread;
     bool reindex_joinable;
@@ -64,14 +75,15 @@ void *indexer_main(void *index);
 /* Runs `call` on the indexer thread (or at once if it is not running) and waits for it. */
 int index_call(struct index *index, int (*run)(struct index *, void *, struct error *), void *context,
                struct error *error);
-/* Brings `generation` to revision `last` through its hot segment; on the indexer thread, or on a generation
- * that is not live. */
 struct catch_up;
 struct catch_up *catch_up_new(struct index *index, struct error *error);
 void catch_up_free(struct catch_up *catch_up);
+/* One batch through the hot segment, towards revision `last` or beyond it; on the indexer thread, or on a
+ * generation that is not live. On failure the generation is as it was. */
 int catch_up_run(struct catch_up *catch_up, struct generation *generation, uint64_t last,
                  struct error *error);
-/* Applies the deaths that the change log names from `first` to `last`. */
+/* Applies the changes from `first` to `last` to older versions (generation_apply); those that they wrote are
+ * there already. On failure some of it has been done and can be done again. */
 int catch_up_kill(struct catch_up *catch_up, struct generation *generation, uint64_t first, uint64_t last,
                   struct error *error);
 /* Takes up hot segments that a former process left; afterwards the generation has an active one. */
@@ -80,6 +92,8 @@ int catch_up_hots(struct catch_up *catch_up, struct generation *generation, stru
 /* index.c */
 void index_publish(struct index *index); /* on the indexer thread */
 void index_snapshot_gone(struct index *index);
+/* The indexer begins or ends its work; under the lock. */
+void index_set_working(struct index *index, bool working);
 struct timespec index_deadline(int64_t clock); /* for pthread_cond_timedwait on `changed` */
 
 /* maintenance.c */
@@ -92,9 +106,9 @@ int epoch_collect(const struct generation *generation, struct segment *const *se
 /* Writes features.E of a segment and gives the segment object that uses it (new). */
 int epoch_refeature_segment(struct segment *segment, const struct epoch *epoch, size_t key_terms,
                             struct segment **result, struct error *error);
-/* The same for a hot segment, in memory: its slices become one. */
-int epoch_refeature_hot(struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
-                        struct error *error);
+/* The same for a hot segment, in memory: its rows in one slice (new; NULL if it has none). */
+int epoch_refeature_hot(const struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
+                        struct slice **result, struct error *error);
 
 /* reindex.c */
 int reindex_start(struct index *index, const char *reason, struct error *error);

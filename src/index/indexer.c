@@ -15,6 +15,7 @@
 /* A query that holds an old snapshot longer than this may have to be repeated (xapian.h, XAPIAN_STALE). */
 #define GRACE_MS 500
 #define RETRY_MS 250
+#define RENEW_AFTER 3 /* failures in a row, then the hot segment is not trusted any more */
 #define SAMPLE_ARTICLES 500
 
 /* ---- calls from other threads ---- */
@@ -80,6 +81,7 @@ static uint64_t wait_for_work(struct index *index, int64_t last_commit)
 {
     uint64_t target = 0;
     pthread_mutex_lock(&index->lock);
+    index_set_working(index, false);
     while (!atomic_load(&index->stopping) && index->calls == NULL) {
         if (index->head <= index->live->position) {
             index->hurry = false;
@@ -89,12 +91,15 @@ static uint64_t wait_for_work(struct index *index, int64_t last_commit)
         int64_t due = last_commit + index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
         if (index->hurry || clock_now() >= due) {
             target = index->head;
+            index->hurry = false;
             break;
         }
         struct timespec until = index_deadline(due);
         pthread_cond_timedwait(&index->changed, &index->lock, &until);
     }
-    index->last_change = clock_now();
+    if (target != 0)
+        index->last_change = clock_now();
+    index_set_working(index, true);
     pthread_mutex_unlock(&index->lock);
     return target;
 }
@@ -112,18 +117,19 @@ static void wait_for_readers(struct index *index)
 
 /* ---- the hot segment ---- */
 
-/* Throws the active hot segment away; the changes it held are applied again from the log. */
+/* Throws the active hot segment away; the changes it held are applied again from the log. Searches go on in
+ * its files until that is published. */
 static int renew_hot(struct index *index, struct error *error)
 {
     struct generation *live = index->live;
     struct hot *old = generation_active(live);
     struct hot *hot;
     uint64_t base = old->base;
-    xapian_writer_close(old->writer);
-    old->writer = NULL;
     if (hot_create(index->hot_directory, live->identity, base, live->epoch->statistics.epoch, index->hot_sync,
                    &hot, error) != 0)
         return -1;
+    log_warning("the hot segment is filled again from the store path=%s", old->place->directory);
+    atomic_store(&old->place->obsolete, true);
     pthread_mutex_lock(&index->lock);
     generation_remove_hot(live, live->hot_count - 1);
     generation_add_hot(live, hot);
@@ -148,21 +154,17 @@ static int freeze_hot(struct index *index, struct error *error)
     return 0;
 }
 
-/* One batch. Deaths of a failed batch may already be marked; they are of revisions not yet published, and the
- * batch is applied again. */
+/* One batch; several when the hot segment is filled again, as what was published must not go back. */
 static int index_batch(struct index *index, struct catch_up *catch_up, uint64_t target, struct error *error)
 {
+    uint64_t published = atomic_load(&index->published);
     wait_for_readers(index);
-    if (generation_active(index->live)->writer == NULL && renew_hot(index, error) != 0)
-        return -1;
-    if (catch_up_run(catch_up, index->live, target, error) != 0) {
-        counter_add(COUNTER_INDEX_ERRORS, 1);
-        log_error("indexing failed and is tried again: %s", error->message);
-        struct error again = ERROR_INIT;
-        if (renew_hot(index, &again) != 0)
-            log_error("a new hot segment cannot be made: %s", again.message);
-        return -1;
-    }
+    do {
+        if (catch_up_run(catch_up, index->live, target, error) != 0) {
+            counter_add(COUNTER_INDEX_ERRORS, 1);
+            return -1;
+        }
+    } while (index->live->position < published);
     index_publish(index);
     pthread_mutex_lock(&index->lock);
     size_t limit = index->tuning.hot_articles;
@@ -189,8 +191,25 @@ static int renew_if_old(const struct generation *live, struct segment **segment,
         return 0;
     struct segment *old = *segment;
     int result = epoch_refeature_segment(old, live->epoch, live->settings.key_terms, segment, error);
+    if (result != 0)
+        atomic_store(&old->place->obsolete, true);
     segment_release(old);
     return result;
+}
+
+/* The range will be built again: its articles must not be there twice. */
+static void take_back(struct index *index, struct segment *segment)
+{
+    struct generation *live = index->live;
+    size_t at = 0;
+    while (at < live->segment_count && live->segments[at] != segment)
+        at++;
+    if (segment == NULL || at == live->segment_count)
+        return;
+    atomic_store(&segment->place->obsolete, true);
+    pthread_mutex_lock(&index->lock);
+    generation_replace_segments(live, at, 1, NULL);
+    pthread_mutex_unlock(&index->lock);
 }
 
 static int deliver_segment(void *context, struct segment *segment, uint64_t last, struct error *error)
@@ -205,27 +224,25 @@ static int deliver_segment(void *context, struct segment *segment, uint64_t last
     if (segment != NULL)
         generation_add_segment(live, segment);
     pthread_mutex_unlock(&index->lock);
-    if (catch_up_kill(bulk->catch_up, live, first, last, error) != 0)
+    if (catch_up_kill(bulk->catch_up, live, first, last, error) != 0) {
+        take_back(index, segment);
         return -1;
+    }
     live->position = live->sealed_position = last;
-    if (generation_save(live, error) != 0)
-        return -1;
     index_publish(index);
+    int result = generation_save(live, error);
     run_calls(index);
-    return 0;
+    return result;
 }
 
 /* Waits until all frozen hot segments are sealed: bulk segments must follow them in the MANIFEST. */
 static bool frozen_are_sealed(struct index *index)
 {
     pthread_mutex_lock(&index->lock);
-    index->bulk_wanted = true;
     pthread_cond_broadcast(&index->changed);
     while (index->live->hot_count > 1 && index->calls == NULL && !atomic_load(&index->stopping))
         pthread_cond_wait(&index->changed, &index->lock);
     bool sealed = index->live->hot_count == 1;
-    if (sealed)
-        index->bulk_wanted = false;
     pthread_mutex_unlock(&index->lock);
     return sealed;
 }
@@ -239,8 +256,10 @@ static void learn_average(struct index *index, uint64_t first, uint64_t last)
         build_sample_length(&index->options.store, &live->settings, first, last, SAMPLE_ARTICLES, &average,
                             &error) == 0 &&
         average > 0) {
+        pthread_mutex_lock(&index->lock);
         live->settings.average_length = average;
         live->average_guessed = false;
+        pthread_mutex_unlock(&index->lock);
     }
 }
 
@@ -295,7 +314,9 @@ static int index_bulk(struct index *index, struct catch_up *catch_up, uint64_t t
 static bool is_bulk(struct index *index, uint64_t target)
 {
     pthread_mutex_lock(&index->lock);
-    bool bulk = target - index->live->position >= index->tuning.bulk_articles;
+    /* while the hot segment is filled again, only it can take up what was published already */
+    bool bulk = index->live->position >= atomic_load(&index->published) &&
+                target - index->live->position >= index->tuning.bulk_articles;
     pthread_mutex_unlock(&index->lock);
     return bulk;
 }
@@ -309,6 +330,18 @@ static void pause_after_failure(struct index *index)
     pthread_mutex_unlock(&index->lock);
 }
 
+/* The batch is tried again; after some failures in a row with a new hot segment. */
+static void recover(struct index *index, unsigned failures, const struct error *error)
+{
+    static struct log_limit limit;
+    log_limited(&limit, "the index is behind the store, trying again: %s", error->message);
+    struct error reason = ERROR_INIT;
+    if (failures % RENEW_AFTER == 0 && generation_active(index->live) != NULL &&
+        renew_hot(index, &reason) != 0)
+        log_limited(&limit, "a new hot segment cannot be made: %s", reason.message);
+    pause_after_failure(index);
+}
+
 void *indexer_main(void *argument)
 {
     struct index *index = argument;
@@ -320,6 +353,7 @@ void *indexer_main(void *argument)
         pause_after_failure(index);
     }
     int64_t last_commit = 0;
+    unsigned failures = 0;
     while (!atomic_load(&index->stopping)) {
         uint64_t target = wait_for_work(index, last_commit);
         run_calls(index);
@@ -328,10 +362,9 @@ void *indexer_main(void *argument)
         last_commit = clock_now();
         int result = is_bulk(index, target) ? index_bulk(index, catch_up, target, &error)
                                             : index_batch(index, catch_up, target, &error);
-        if (result != 0 && !atomic_load(&index->stopping)) {
-            log_error("the index is behind the store: %s", error.message);
-            pause_after_failure(index);
-        }
+        failures = result == 0 ? 0 : failures + 1;
+        if (result != 0 && !atomic_load(&index->stopping))
+            recover(index, failures, &error);
     }
     refuse_calls(index);
     catch_up_free(catch_up);

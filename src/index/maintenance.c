@@ -19,6 +19,8 @@
 #define REBUILD_MIN 1000       /* smaller generations are never worn out */
 #define REBUILD_DEAD 0.2       /* design.md section 4: more than a fifth dead */
 #define REBUILD_LENGTH 0.25    /* or the frozen average length off by a quarter */
+#define INSPECT_MS 60000       /* an index that is never idle is looked at this often */
+#define REBUILD_PAUSE_MS 30000 /* between attempts to build a damaged index again */
 
 /* Copies of the live generation's lists, held by reference, for work outside the lock. */
 struct view {
@@ -38,13 +40,19 @@ static void take_view(struct index *index, struct view *view)
     pthread_mutex_unlock(&index->lock);
 }
 
+/* Before long work: the indexer waits for whoever holds an old snapshot. */
+static void release_snapshot(struct view *view)
+{
+    snapshot_release(view->snapshot);
+    view->snapshot = NULL;
+}
+
 static void release_view(struct view *view)
 {
     for (size_t i = 0; i < view->segment_count; i++)
         segment_release(view->segments[i]);
     free(view->segments);
-    snapshot_release(view->snapshot);
-    view->snapshot = NULL;
+    release_snapshot(view);
 }
 
 /* ---- sealing ---- */
@@ -64,23 +72,19 @@ static int adopt_sealed(struct index *index, void *context, struct error *error)
         return error_set(error, ERROR_CONFLICT, "the generation was replaced meanwhile");
     if (sealed->segment != NULL && sealed->segment->slice->features.epoch != live->epoch->statistics.epoch)
         return error_set(error, ERROR_CONFLICT, "a new epoch has begun meanwhile");
-    pthread_mutex_lock(&index->lock);
     for (size_t i = 0; sealed->segment != NULL && i < sealed->hot->slice_count; i++)
         slice_inherit(sealed->segment->slice, sealed->hot->slices[i]);
+    pthread_mutex_lock(&index->lock);
     if (sealed->segment != NULL)
         generation_add_segment(live, sealed->segment);
     sealed->segment = NULL;
     live->sealed_position = sealed->hot->position;
-    struct segment_place *place = segment_place_retain(sealed->hot->place);
+    generation_retire(live, sealed->hot->place);
     generation_remove_hot(live, 0);
     pthread_mutex_unlock(&index->lock);
     index_publish(index);
     counter_add(COUNTER_SEGMENTS_SEALED, 1);
-    int result = generation_save(live, error);
-    if (result == 0) /* not before: the MANIFEST on disk still counts on it */
-        atomic_store(&place->obsolete, true);
-    segment_place_release(place);
-    return result;
+    return generation_save(live, error);
 }
 
 static int seal_hot(struct index *index, struct generation *live, struct hot *hot, uint64_t revision,
@@ -138,29 +142,26 @@ static int adopt_merged(struct index *index, void *context, struct error *error)
         return error_set(error, ERROR_CONFLICT, "the segments were replaced meanwhile");
     struct segment *segment = merged->segment;
     bool empty = segment->slice->rows->count == 0;
-    pthread_mutex_lock(&index->lock);
     for (size_t i = 0; i < merged->count; i++)
         slice_inherit(segment->slice, merged->old[i]->slice);
+    pthread_mutex_lock(&index->lock);
+    for (size_t i = 0; i < merged->count; i++)
+        generation_retire(live, merged->old[i]->place);
     generation_replace_segments(live, first, merged->count, empty ? NULL : segment);
     if (!empty)
         merged->segment = NULL;
     pthread_mutex_unlock(&index->lock);
     index_publish(index);
     counter_add(COUNTER_SEGMENTS_MERGED, 1);
-    int result = generation_save(live, error);
-    for (size_t i = 0; i < merged->count && result == 0;
-         i++) /* not before: the MANIFEST on disk lists them */
-        atomic_store(&merged->old[i]->place->obsolete, true);
-    return result;
+    return generation_save(live, error);
 }
 
 static int run_merge(struct index *index, struct generation *live, struct view *view, struct merge merge,
-                     struct error *error)
+                     uint64_t revision, struct error *error)
 {
     char *name = generation_new_segment_name(live);
     struct merged merged = {.generation = live, .old = view->segments + merge.first, .count = merge.count};
-    int result =
-        merge_segments(live, name, merged.old, merge.count, view->snapshot->revision, &merged.segment, error);
+    int result = merge_segments(live, name, merged.old, merge.count, revision, &merged.segment, error);
     if (result == 0)
         result = index_call(index, adopt_merged, &merged, error);
     if (merged.segment != NULL) {
@@ -204,7 +205,31 @@ static int renew_segments(struct generation *live, const struct renewed *renewed
     return 0;
 }
 
-/* On the indexer thread. */
+static int renew_hots(struct generation *live, const struct renewed *renewed, struct slice **slices,
+                      struct error *error)
+{
+    for (size_t i = 0; i < live->hot_count; i++)
+        if (epoch_refeature_hot(live->hots[i], renewed->epoch, live->settings.key_terms, live->position,
+                                &slices[i], error) != 0)
+            return -1;
+    return 0;
+}
+
+/* Files that only the old epoch used. */
+static void remove_old_epoch(const struct generation *live, uint32_t old_epoch)
+{
+    for (size_t i = 0; i < live->segment_count; i++) {
+        char *path = segment_features_path(live->segments[i]->place->directory, old_epoch);
+        unlink(path);
+        free(path);
+    }
+    struct buffer path = BUFFER_INIT;
+    buffer_printf(&path, "%s/statistics.%u", live->directory, old_epoch);
+    unlink(path.data);
+    buffer_release(&path);
+}
+
+/* On the indexer thread. All or nothing: slices of two epochs must not stand side by side. */
 static int adopt_epoch(struct index *index, void *context, struct error *error)
 {
     struct renewed *renewed = context;
@@ -212,39 +237,36 @@ static int adopt_epoch(struct index *index, void *context, struct error *error)
     if (live != renewed->generation)
         return error_set(error, ERROR_CONFLICT, "the generation was replaced meanwhile");
     struct segment **segments = memory_zeroed(live->segment_count, sizeof(struct segment *));
+    struct slice **slices = memory_zeroed(live->hot_count, sizeof(struct slice *));
     int result = renew_segments(live, renewed, segments, error);
-    for (size_t i = 0; i < live->hot_count && result == 0; i++)
-        result = epoch_refeature_hot(live->hots[i], renewed->epoch, live->settings.key_terms, live->position,
-                                     error);
-    if (result != 0) {
-        for (size_t i = 0; i < live->segment_count; i++)
-            segment_release(segments[i]);
-        free(segments);
-        return -1;
-    }
+    if (result == 0)
+        result = renew_hots(live, renewed, slices, error);
     uint32_t old_epoch = live->epoch->statistics.epoch;
     pthread_mutex_lock(&index->lock);
-    for (size_t i = 0; i < live->segment_count; i++)
-        generation_replace_segments(live, i, 1, segments[i]);
-    epoch_release(live->epoch);
-    live->epoch = epoch_retain(renewed->epoch);
+    for (size_t i = 0; i < live->segment_count && result == 0; i++)
+        generation_replace_segments(live, i, 1, segment_retain(segments[i]));
+    for (size_t i = 0; i < live->hot_count && result == 0; i++)
+        hot_replace_slices(live->hots[i], slices[i] != NULL ? slice_retain(slices[i]) : NULL,
+                           renewed->epoch->statistics.epoch);
+    if (result == 0) {
+        epoch_release(live->epoch);
+        live->epoch = epoch_retain(renewed->epoch);
+    }
     pthread_mutex_unlock(&index->lock);
+    for (size_t i = 0; i < live->segment_count; i++)
+        segment_release(segments[i]);
+    for (size_t i = 0; i < live->hot_count; i++)
+        slice_release(slices[i]);
     free(segments);
+    free(slices);
+    if (result != 0)
+        return -1;
     index_publish(index);
     counter_add(COUNTER_EPOCHS, 1);
-    result = generation_save(live, error);
-    for (size_t i = 0; i < live->segment_count && result == 0; i++) {
-        char *path = segment_features_path(live->segments[i]->place->directory, old_epoch);
-        unlink(path);
-        free(path);
-    }
-    if (result == 0) {
-        struct buffer path = BUFFER_INIT;
-        buffer_printf(&path, "%s/statistics.%u", live->directory, old_epoch);
-        unlink(path.data);
-        buffer_release(&path);
-    }
-    return result;
+    if (generation_save(live, error) != 0)
+        return -1;
+    remove_old_epoch(live, old_epoch);
+    return 0;
 }
 
 static int run_epoch(struct index *index, struct generation *live, struct view *view, struct error *error)
@@ -253,9 +275,7 @@ static int run_epoch(struct index *index, struct generation *live, struct view *
     uint32_t number = view->snapshot->epoch->statistics.epoch + 1;
     int result = epoch_collect(live, view->segments, view->segment_count, view->snapshot, number,
                                &renewed.epoch, error);
-    /* the indexer must not wait for the long part */
-    snapshot_release(view->snapshot);
-    view->snapshot = NULL;
+    release_snapshot(view);
     renewed.new = memory_zeroed(view->segment_count, sizeof *renewed.new);
     for (; result == 0 && renewed.count < view->segment_count; renewed.count++) {
         result = epoch_refeature_segment(view->segments[renewed.count], renewed.epoch,
@@ -274,10 +294,13 @@ static int run_epoch(struct index *index, struct generation *live, struct view *
 
 /* ---- deciding ---- */
 
+/* Dead documents count on both sides: the statistics come from the databases, which still hold them. */
 static bool epoch_due(const struct snapshot *snapshot, bool idle)
 {
     double then = (double)snapshot->epoch->statistics.documents;
-    double now = (double)snapshot->articles;
+    double now = 0;
+    for (size_t i = 0; i < snapshot->source_count; i++)
+        now += snapshot->sources[i].documents;
     if (now < EPOCH_MIN)
         return false;
     double difference = now > then ? now - then : then - now;
@@ -310,7 +333,13 @@ static const char *rebuild_reason(const struct generation *live, const struct vi
     return NULL;
 }
 
-enum work { WORK_NONE, WORK_SEAL, WORK_EPOCH, WORK_MERGE, WORK_INSPECT };
+enum work { WORK_NONE, WORK_REBUILD, WORK_SEAL, WORK_EPOCH, WORK_MERGE, WORK_INSPECT };
+
+/* When the generation was last looked at as a whole. */
+struct inspection {
+    uint64_t revision;
+    int64_t when;
+};
 
 struct decision {
     enum work work;
@@ -320,10 +349,22 @@ struct decision {
 };
 
 /* Under the lock. */
-static struct decision decide(struct index *index, bool idle, uint64_t checked_revision)
+static struct decision decide(struct index *index, int64_t now, const struct inspection *last)
 {
     struct generation *live = index->live;
     struct decision decision = {.work = WORK_NONE, .live = live};
+    bool idle =
+        index->head <= index->current->revision && now - index->last_change > IDLE_MS * NANOSECONDS_PER_MS;
+    if (index->swap_wanted)
+        return decision;
+    if (index->damaged_generation == live->number) { /* nothing can be made of it any more */
+        bool due = index->reindex.ended == 0 ||
+                   now - index->reindex.ended > REBUILD_PAUSE_MS * NANOSECONDS_PER_MS ||
+                   index->reindex.generation == live->number;
+        if (due && !index->reindex.running)
+            decision.work = WORK_REBUILD;
+        return decision;
+    }
     if (live->hot_count > 1) {
         decision.work = WORK_SEAL;
         decision.hot = live->hots[0];
@@ -339,7 +380,8 @@ static struct decision decide(struct index *index, bool idle, uint64_t checked_r
         decision.work = WORK_MERGE;
         return decision;
     }
-    if (idle && !index->reindex.running && index->current->revision != checked_revision)
+    bool due = idle || now - last->when > INSPECT_MS * NANOSECONDS_PER_MS;
+    if (due && !index->reindex.running && index->current->revision != last->revision)
         decision.work = WORK_INSPECT;
     return decision;
 }
@@ -348,16 +390,22 @@ static int carry_out(struct index *index, const struct decision *decision, struc
 {
     struct view view;
     take_view(index, &view);
+    uint64_t revision = view.snapshot->revision;
+    if (decision->work == WORK_SEAL || decision->work == WORK_MERGE)
+        release_snapshot(&view);
     int result = 0;
     switch (decision->work) {
+    case WORK_REBUILD:
+        result = reindex_start(index, "the index is damaged", error);
+        break;
     case WORK_SEAL:
-        result = seal_hot(index, decision->live, decision->hot, view.snapshot->revision, error);
+        result = seal_hot(index, decision->live, decision->hot, revision, error);
         break;
     case WORK_EPOCH:
         result = run_epoch(index, decision->live, &view, error);
         break;
     case WORK_MERGE:
-        result = run_merge(index, decision->live, &view, decision->merge, error);
+        result = run_merge(index, decision->live, &view, decision->merge, revision, error);
         break;
     case WORK_INSPECT: {
         const char *reason = rebuild_reason(decision->live, &view);
@@ -376,16 +424,14 @@ void *maintenance_main(void *argument)
 {
     struct index *index = argument;
     prctl(PR_SET_NAME, "storyd-maint");
-    uint64_t checked_revision = 0;
+    struct inspection last = {0, clock_now()};
     pthread_mutex_lock(&index->work_lock);
     pthread_mutex_lock(&index->lock);
     while (!atomic_load(&index->stopping)) {
         int64_t now = clock_now();
-        bool idle = index->head <= index->current->revision &&
-                    now - index->last_change > IDLE_MS * NANOSECONDS_PER_MS;
-        struct decision decision = decide(index, idle, checked_revision);
-        if (idle)
-            checked_revision = index->current->revision;
+        struct decision decision = decide(index, now, &last);
+        if (decision.work == WORK_INSPECT)
+            last = (struct inspection){index->current->revision, now};
         if (decision.work == WORK_NONE) {
             pthread_mutex_unlock(&index->work_lock);
             struct timespec until = index_deadline(now + IDLE_MS / 2 * NANOSECONDS_PER_MS);

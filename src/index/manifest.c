@@ -114,11 +114,11 @@ static bool read_members(const json_t *object, struct manifest *manifest)
 /* The bytes the last line is the checksum of; 0 if it is not. */
 static size_t checked_length(const char *text, size_t length)
 {
-    unsigned crc;
-    if (length < 10 || text[length - 1] != '\n' || text[length - 10] != '\n' ||
-        sscanf(text + length - 9, "%8x", &crc) != 1 || crc32c(0, text, length - 9) != crc)
+    char expected[16];
+    if (length < 10 || text[length - 10] != '\n')
         return 0;
-    return length - 9;
+    snprintf(expected, sizeof expected, "%08x\n", crc32c(0, text, length - 9));
+    return memcmp(text + length - 9, expected, 9) == 0 ? length - 9 : 0;
 }
 
 int manifest_read(const char *generation_directory, struct manifest *manifest, struct error *error)

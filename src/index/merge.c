@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* Tier 0 holds segments of up to twice the hot segment's size, each further one `factor` times as large ones.
@@ -19,25 +20,32 @@ static unsigned tier_of(const struct segment *segment, size_t factor, size_t hot
     return tier;
 }
 
-/* The longest run of neighbours of at most this tier that ends before or at `end`. */
+/*
+ * A run of neighbours of at most this tier, with enough of exactly this tier among them that the result
+ * belongs to the next one: so a row is copied about once for each tier, and a large segment is not copied
+ * again whenever a few small ones have come behind it.
+ */
 struct merge merge_choose(struct segment *const *segments, size_t count, size_t merge_factor,
                           size_t hot_articles)
 {
     for (unsigned tier = 0; tier < 12; tier++) {
         size_t run = 0;
+        size_t members = 0; /* of exactly this tier */
         uint64_t rows = 0;
         for (size_t i = 0; i <= count; i++) {
-            bool fits = i < count && tier_of(segments[i], merge_factor, hot_articles) <= tier &&
-                        rows + segments[i]->slice->rows->count < ROWS_MAX;
-            if (fits) {
-                run++;
-                rows += segments[i]->slice->rows->count;
-                continue;
+            unsigned found = i < count ? tier_of(segments[i], merge_factor, hot_articles) : UINT_MAX;
+            uint64_t more = i < count ? segments[i]->slice->rows->count : 0;
+            if (found > tier || rows + more >= ROWS_MAX) {
+                if (members >= merge_factor)
+                    return (struct merge){i - run, run};
+                run = members = 0;
+                rows = 0;
             }
-            if (run >= merge_factor)
-                return (struct merge){i - run, run};
-            run = 0;
-            rows = 0;
+            if (found > tier)
+                continue;
+            run++;
+            members += found == tier;
+            rows += more;
         }
     }
     return (struct merge){0, 0};

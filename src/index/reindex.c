@@ -18,6 +18,7 @@
 #define CATCH_UP_SMALL 200 /* this many changes are left to the swap itself */
 #define SAMPLE_ARTICLES 2000
 #define SWAP_RETRY_MS 200
+#define REMOVE_WAIT_MS 5000
 
 static void set_phase(struct index *index, const char *phase)
 {
@@ -145,7 +146,7 @@ static int apply_rest(struct index *index, struct swap *swap, struct error *erro
     return 0;
 }
 
-/* Live view counts go over to the new rows. */
+/* Live view counts go over to the new rows; those that come meanwhile are set again when it is published. */
 static void carry_views(const struct index *index, const struct generation *generation)
 {
     for (size_t i = 0; i < index->current->slice_count; i++) {
@@ -170,11 +171,14 @@ static int swap_generations(struct index *index, void *context, struct error *er
     struct generation *generation = swap->generation;
     if (index->live->hot_count == 0)
         return error_set_busy(error, SWAP_RETRY_MS, "a backlog is being built");
-    if (apply_rest(index, swap, error) != 0 || generation_save(generation, error) != 0 ||
-        generation_make_live(generation, error) != 0)
+    if (apply_rest(index, swap, error) != 0 || generation_save(generation, error) != 0)
         return -1;
-    pthread_mutex_lock(&index->lock);
+    if (generation_make_live(generation, error) != 0) { /* it may have been named all the same */
+        generation_make_live(index->live, NULL);
+        return -1;
+    }
     carry_views(index, generation);
+    pthread_mutex_lock(&index->lock);
     struct generation *old = index->live;
     index->live = generation;
     pthread_mutex_unlock(&index->lock);
@@ -185,10 +189,22 @@ static int swap_generations(struct index *index, void *context, struct error *er
     return 0;
 }
 
+/* Maintenance, which may always have something to do, stands aside. */
+static void take_work_lock(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    index->swap_wanted = true;
+    pthread_mutex_unlock(&index->lock);
+    pthread_mutex_lock(&index->work_lock);
+    pthread_mutex_lock(&index->lock);
+    index->swap_wanted = false;
+    pthread_mutex_unlock(&index->lock);
+}
+
 static int swap_in(struct index *index, struct swap *swap, struct error *error)
 {
     for (;;) {
-        pthread_mutex_lock(&index->work_lock);
+        take_work_lock(index);
         int result = index_call(index, swap_generations, swap, error);
         pthread_mutex_unlock(&index->work_lock);
         if (result == 0 || error->code != ERROR_BUSY)
@@ -234,6 +250,29 @@ static int catch_up_rounds(struct index *index, struct swap *swap, struct error 
     return 0;
 }
 
+static char *live_directory(struct index *index)
+{
+    pthread_mutex_lock(&index->lock);
+    char *directory = memory_copy_string(index->live->directory);
+    pthread_mutex_unlock(&index->lock);
+    return directory;
+}
+
+/* The segments of the old generation go with their last readers; here goes the rest. If a reader takes too
+ * long, the next start sees to it. */
+static void remove_when_unread(struct index *index, const char *directory)
+{
+    int64_t deadline = clock_now() + REMOVE_WAIT_MS * NANOSECONDS_PER_MS;
+    struct timespec until = index_deadline(deadline);
+    pthread_mutex_lock(&index->lock);
+    while (index->snapshots_alive > 1 && !atomic_load(&index->stopping) && clock_now() < deadline)
+        pthread_cond_timedwait(&index->changed, &index->lock, &until);
+    bool unread = index->snapshots_alive <= 1;
+    pthread_mutex_unlock(&index->lock);
+    if (unread)
+        file_remove_tree(directory, NULL);
+}
+
 static int run(struct index *index, struct error *error)
 {
     struct swap swap = {NULL, NULL, 0};
@@ -257,7 +296,11 @@ static int run(struct index *index, struct error *error)
     if (catch_up_rounds(index, &swap, error) != 0)
         goto done;
     set_phase(index, "swapping");
+    char *old_directory = live_directory(index);
     result = swap_in(index, &swap, error);
+    if (result == 0)
+        remove_when_unread(index, old_directory);
+    free(old_directory);
 done:
     catch_up_free(swap.catch_up);
     if (swap.generation != NULL) {

@@ -12,6 +12,7 @@
 enum section {
     SECTION_HEADER,
     SECTION_FREQUENCIES,
+    SECTION_IDFS,
     SECTION_TERMS,
     SECTION_COUNT = SECTION_TERMS + DICTIONARY_SECTIONS
 };
@@ -22,6 +23,13 @@ struct statistics_header {
     uint32_t unused;
 };
 
+static float idf_of(uint64_t documents, uint32_t frequency)
+{
+    double df = frequency;
+    double all = (double)documents > df ? (double)documents : df;
+    return (float)log(1.0 + (all - df + 0.5) / (df + 0.5));
+}
+
 int statistics_open(const char *data, size_t length, struct statistics *statistics, struct error *error)
 {
     memset(statistics, 0, sizeof *statistics);
@@ -30,30 +38,25 @@ int statistics_open(const char *data, size_t length, struct statistics *statisti
         return -1;
     size_t headers;
     size_t frequencies;
+    size_t idfs;
     const struct statistics_header *header = image_section(image, SECTION_HEADER, sizeof *header, &headers);
     statistics->frequencies = image_section(image, SECTION_FREQUENCIES, 4, &frequencies);
+    statistics->idfs = image_section(image, SECTION_IDFS, sizeof(float), &idfs);
     if (headers != 1 || !dictionary_open(image, SECTION_TERMS, &statistics->terms) ||
-        frequencies != statistics->terms.count)
+        frequencies != statistics->terms.count || idfs != frequencies)
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: statistics do not fit together");
     statistics->documents = header->documents;
     statistics->epoch = header->epoch;
+    statistics->unknown_idf = idf_of(header->documents, 1);
     return 0;
 }
 
 uint32_t statistics_frequency(const struct statistics *statistics, const char *term, size_t length,
-                              uint64_t hash)
+                              uint64_t hash, float *idf)
 {
     uint32_t number = dictionary_find(&statistics->terms, term, length, hash);
+    *idf = number == DICTIONARY_NONE ? statistics->unknown_idf : statistics->idfs[number];
     return number == DICTIONARY_NONE ? 1 : statistics->frequencies[number];
-}
-
-float statistics_idf(const struct statistics *statistics, uint32_t frequency)
-{
-    double documents = (double)statistics->documents;
-    double df = frequency;
-    if (df > documents)
-        documents = df;
-    return (float)log(1.0 + (documents - df + 0.5) / (df + 0.5));
 }
 
 struct statistics_builder {
@@ -92,7 +95,7 @@ void statistics_builder_add(struct statistics_builder *builder, const char *term
 
 /* Terms of one document are left out: they are half of every vocabulary and `unknown` means the same. */
 static void keep_repeated(const struct statistics_builder *builder, struct dictionary_builder *kept,
-                          struct buffer *frequencies)
+                          struct buffer *frequencies, struct buffer *idfs, uint64_t documents)
 {
     const uint32_t *offsets = (const uint32_t *)(const void *)builder->terms.offsets.data;
     for (uint32_t i = 0; i < builder->terms.count; i++) {
@@ -101,6 +104,8 @@ static void keep_repeated(const struct statistics_builder *builder, struct dicti
         dictionary_builder_add(kept, builder->terms.bytes.data + offsets[i], offsets[i + 1] - offsets[i], "",
                                0);
         buffer_append(frequencies, &builder->frequencies[i], sizeof(uint32_t));
+        float idf = idf_of(documents, builder->frequencies[i]);
+        buffer_append(idfs, &idf, sizeof idf);
     }
 }
 
@@ -109,15 +114,18 @@ char *statistics_builder_finish(struct statistics_builder *builder, uint64_t doc
 {
     struct dictionary_builder kept;
     struct buffer frequencies = BUFFER_INIT;
+    struct buffer idfs = BUFFER_INIT;
     dictionary_builder_init(&kept);
-    keep_repeated(builder, &kept, &frequencies);
+    keep_repeated(builder, &kept, &frequencies, &idfs, documents);
     struct image_builder image;
     image_builder_init(&image, STATISTICS_MAGIC, STATISTICS_VERSION, SECTION_COUNT);
     struct statistics_header header = {.documents = documents, .epoch = epoch};
     image_builder_add(&image, &header, sizeof header);
     image_builder_add(&image, frequencies.data, frequencies.length);
+    image_builder_add(&image, idfs.data, idfs.length);
     dictionary_builder_write(&kept, &image);
     dictionary_builder_release(&kept);
     buffer_release(&frequencies);
+    buffer_release(&idfs);
     return image_builder_finish(&image, length);
 }

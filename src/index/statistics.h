@@ -17,17 +17,17 @@ struct statistics {
     uint32_t epoch;
     struct dictionary terms; /* those in at least two documents */
     const uint32_t *frequencies;
+    const float *idfs;
+    float unknown_idf;
 };
 
 int statistics_open(const char *data, size_t length, struct statistics *statistics, struct error *error);
 
 /* Documents with the term; 1 for an unknown one (whoever asks has just seen it). `hash` is hash_bytes() of
- * the term. */
+ * the term. *idf is log(1 + (N - df + 0.5) / (df + 0.5)), the idf of BM25 as in Robertson and Zaragoza 2009,
+ * kept positive. */
 uint32_t statistics_frequency(const struct statistics *statistics, const char *term, size_t length,
-                              uint64_t hash);
-
-/* log(1 + (N - df + 0.5) / (df + 0.5)), the idf of BM25 as in Robertson and Zaragoza 2009, kept positive. */
-float statistics_idf(const struct statistics *statistics, uint32_t frequency);
+                              uint64_t hash, float *idf);
 
 struct statistics_builder;
 struct statistics_builder *statistics_builder_new(void);

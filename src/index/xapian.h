@@ -1,6 +1,6 @@
 /*
- * xapian.h - everything storyd asks of libxapian, as whole operations behind plain C. xapian_*.cc are the only
- * C++ in the project; no exception leaves it (every entry point is noexcept and ends in one translator).
+ * xapian.h - everything storyd asks of libxapian, as whole operations behind plain C. xapian_*.cc are the
+ * only C++ in the project; no exception leaves it (every entry point is noexcept and ends in one translator).
  *
  * Failures are sorted by what the caller should do, see enum xapian_status; the struct error holds the
  * sentence. Databases are glass. Docids are revisions: unique over all segments. Documents have terms only:
@@ -115,6 +115,7 @@ struct xapian_source {
     uint64_t key;
     uint64_t version;
     const char *path;
+    uint32_t documents; /* in it at that version; 0: not known */
 };
 
 /* Forget opened databases that are not among these (segments that were merged away): closes their files. */
@@ -134,7 +135,9 @@ struct xapian_search {
     size_t check_at_least;         /* documents to examine at least, for an exact total: SIZE_MAX = all */
     xapian_accept_function accept; /* NULL: every match is accepted */
     void *accept_context;
-    int64_t deadline; /* clock.h; 0 = none. Checked in accept and while scoring */
+    bool accept_if_ahead; /* ask only if a database that is written to was opened with more documents than its
+                             source says: the version after it has been committed but not published yet */
+    int64_t deadline;     /* clock.h; 0 = none. Checked in accept and while scoring */
 };
 
 struct xapian_hit {

@@ -8,6 +8,76 @@ namespace
 // Terms looked at for one wildcard: bounds its time (0.3 ms or so), far above what it may stand for.
 const size_t wildcard_scan_max = 2000;
 
+// A term's own posting list, for terms that every document of a part has: see no_weight for why.
+class term_source : public Xapian::PostingSource
+{
+  public:
+    explicit term_source(const std::string &of) : term(of)
+    {
+    }
+
+    term_source *clone() const override
+    {
+        return new term_source(term);
+    }
+
+    void init(const Xapian::Database &database) override
+    {
+        frequency = database.get_termfreq(term);
+        at = database.postlist_begin(term);
+        end = database.postlist_end(term);
+        started = false;
+    }
+
+    Xapian::doccount get_termfreq_min() const override
+    {
+        return frequency;
+    }
+
+    Xapian::doccount get_termfreq_est() const override
+    {
+        return frequency;
+    }
+
+    Xapian::doccount get_termfreq_max() const override
+    {
+        return frequency;
+    }
+
+    void next(double) override
+    {
+        if (started)
+            ++at;
+        started = true;
+    }
+
+    void skip_to(Xapian::docid wanted, double) override
+    {
+        started = true;
+        if (at != end)
+            at.skip_to(wanted);
+    }
+
+    bool at_end() const override
+    {
+        return started && at == end;
+    }
+
+    Xapian::docid get_docid() const override
+    {
+        return *at;
+    }
+
+  private:
+    std::string term;
+    Xapian::PostingIterator at, end;
+    Xapian::doccount frequency = 0;
+    bool started = false;
+};
+
+// A list of all documents below this is in one piece and harmless.
+const Xapian::doccount all_documents_safe = 300;
+
 class query_builder
 {
   public:
@@ -50,11 +120,25 @@ class query_builder
         return Xapian::Query(Xapian::Query::OP_SCALE_WEIGHT, query, 0.0);
     }
 
+    // True if some part of any size has the term in all its documents.
+    bool is_everywhere(const std::string &text) const
+    {
+        const Xapian::doccount frequency = database.get_termfreq(text);
+        for (const Xapian::Database &part : plan.parts) {
+            const Xapian::doccount all = part.get_doccount();
+            if (all >= all_documents_safe && frequency >= all && part.get_termfreq(text) == all)
+                return true;
+        }
+        return false;
+    }
+
     Xapian::Query term(const std::string &text, bool weighted) const
     {
         // a longer one would throw in the matcher; no document can have it
         if (text.empty() || text.size() > XAPIAN_TERM_MAX)
             return Xapian::Query::MatchNothing;
+        if (!weighted && is_everywhere(text))
+            return unweighted(Xapian::Query((new term_source(text))->release()));
         const Xapian::Query query(text);
         if (!weighted)
             return unweighted(query);

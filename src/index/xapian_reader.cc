@@ -9,6 +9,7 @@ struct opened_database {
     uint64_t key;
     uint64_t version;
     Xapian::Database database;
+    bool ahead; // holds more than its source says
 };
 } // namespace
 
@@ -17,6 +18,7 @@ struct xapian_reader {
     std::vector<std::pair<uint64_t, uint64_t>> combined_of; // key, version
     Xapian::Database combined;
     bool combined_fits = true; // its docids fit into 32 bits
+    bool ahead = false;        // one of them is ahead of its source
     bool doubtful = false;     // the last search failed, perhaps because of a writer
     std::vector<xapian_hit> hits;
 };
@@ -64,8 +66,13 @@ void xapian_reader_keep(struct xapian_reader *reader, const struct xapian_source
     });
 }
 
+static bool is_ahead(const Xapian::Database &database, const xapian_source &source)
+{
+    return source.documents != 0 && database.get_doccount() != source.documents;
+}
+
 // The source's database as of at least its version.
-static Xapian::Database &open_source(struct xapian_reader *reader, const struct xapian_source &source)
+static opened_database &open_source(struct xapian_reader *reader, const struct xapian_source &source)
 {
     for (opened_database &opened : reader->opened) {
         if (opened.key != source.key)
@@ -73,11 +80,13 @@ static Xapian::Database &open_source(struct xapian_reader *reader, const struct 
         if (opened.version != source.version) {
             opened.database.reopen();
             opened.version = source.version;
+            opened.ahead = is_ahead(opened.database, source);
         }
-        return opened.database;
+        return opened;
     }
-    reader->opened.push_back({source.key, source.version, Xapian::Database(source.path)});
-    return reader->opened.back().database;
+    Xapian::Database database(source.path);
+    reader->opened.push_back({source.key, source.version, database, is_ahead(database, source)});
+    return reader->opened.back();
 }
 
 static bool is_combined(const struct xapian_reader *reader, const struct xapian_source *sources, size_t count)
@@ -98,10 +107,12 @@ static void combine(struct xapian_reader *reader, const struct xapian_source *so
         return;
     forget_combined(reader);
     Xapian::docid last = 0;
+    reader->ahead = false;
     for (size_t i = 0; i < count; i++) {
-        Xapian::Database &database = open_source(reader, sources[i]);
-        last = std::max(last, database.get_lastdocid());
-        reader->combined.add_database(database);
+        const opened_database &opened = open_source(reader, sources[i]);
+        last = std::max(last, opened.database.get_lastdocid());
+        reader->combined.add_database(opened.database);
+        reader->ahead = reader->ahead || opened.ahead;
     }
     reader->combined_fits = static_cast<uint64_t>(last) * count <= UINT32_MAX;
     for (size_t i = 0; i < count; i++)
@@ -162,7 +173,7 @@ static void run_enquire(struct search_run &run, const Xapian::Database &database
     if (search->ranked)
         enquire.set_weighting_scheme(impact_weight(run.plan));
     else
-        enquire.set_weighting_scheme(Xapian::BoolWeight());
+        enquire.set_weighting_scheme(no_weight());
     const bool decide = search->accept != nullptr || (!search->ranked && search->deadline != 0);
     const candidate_check check(search, run.watch);
     const Xapian::MSet found =
@@ -195,7 +206,7 @@ static void search_one_by_one(struct xapian_reader *reader, struct search_run &r
         search->limit < SIZE_MAX - search->offset ? search->offset + search->limit : SIZE_MAX;
     std::vector<xapian_hit> &hits = reader->hits;
     for (size_t i = 0; i < search->source_count; i++)
-        run_enquire(run, open_source(reader, search->sources[i]), 0, wanted);
+        run_enquire(run, open_source(reader, search->sources[i]).database, 0, wanted);
     std::stable_sort(hits.begin(), hits.end(), [](const xapian_hit &a, const xapian_hit &b) {
         return a.score != b.score ? a.score > b.score : a.docid < b.docid;
     });
@@ -205,17 +216,23 @@ static void search_one_by_one(struct xapian_reader *reader, struct search_run &r
         hits.resize(search->limit);
 }
 
-static void run_search(struct xapian_reader *reader, const struct xapian_search *search,
+static void run_search(struct xapian_reader *reader, const struct xapian_search *asked,
                        struct xapian_result *result)
 {
-    stop_watch watch(search->deadline);
+    stop_watch watch(asked->deadline);
     watch.check();
     reader->hits.clear();
-    combine(reader, search->sources, search->source_count);
-    struct search_run run = {search, &watch, {&watch, search->wildcard_expansions, false}, {}, &reader->hits,
-                             0,      true};
+    combine(reader, asked->sources, asked->source_count);
+    struct xapian_search used = *asked;
+    if (used.accept_if_ahead && !reader->ahead)
+        used.accept = nullptr;
+    const struct xapian_search *search = &used;
+    struct search_run run = {
+        search, &watch, {&watch, search->wildcard_expansions, false, {}}, {}, &reader->hits, 0, true};
     if (search->source_count > 0) {
         run.plan.own_idf = !reader->combined_fits;
+        for (size_t i = 0; i < search->source_count; i++)
+            run.plan.parts.push_back(open_source(reader, search->sources[i]).database);
         run.query = build_query(search->query, reader->combined, run.plan);
         if (reader->combined_fits)
             search_combined(reader, run);

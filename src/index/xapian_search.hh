@@ -40,7 +40,8 @@ class stop_watch
 struct search_plan {
     stop_watch *watch;
     uint32_t wildcard_expansions;
-    bool own_idf; // each term carries its idf as its factor
+    bool own_idf;                        // each term carries its idf as its factor
+    std::vector<Xapian::Database> parts; // of the combined database
 };
 
 double impact_idf(Xapian::doccount documents, Xapian::doccount frequency);
@@ -64,6 +65,22 @@ class impact_weight : public Xapian::Weight
   private:
     const search_plan &plan;
     double scale = 0; // idf / IMPACT_SCALE
+};
+
+// For searches without ranking. Like Xapian's BoolWeight, but it claims to need the wdf: where a term is in
+// every document Xapian would else read the list of all documents in its place, which 1.4.22 cannot do when
+// docids have gaps
+// ("Unexpected end of posting list").
+class no_weight : public Xapian::Weight
+{
+  public:
+    no_weight();
+    no_weight *clone() const override;
+    void init(double factor) override;
+    double get_sumpart(Xapian::termcount, Xapian::termcount, Xapian::termcount) const override;
+    double get_maxpart() const override;
+    double get_sumextra(Xapian::termcount, Xapian::termcount) const override;
+    double get_maxextra() const override;
 };
 
 #endif

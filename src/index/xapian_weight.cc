@@ -53,3 +53,37 @@ double impact_weight::get_maxextra() const
 {
     return 0;
 }
+
+no_weight::no_weight()
+{
+    need_stat(WDF);
+}
+
+no_weight *no_weight::clone() const
+{
+    return new no_weight();
+}
+
+void no_weight::init(double)
+{
+}
+
+double no_weight::get_sumpart(Xapian::termcount, Xapian::termcount, Xapian::termcount) const
+{
+    return 0;
+}
+
+double no_weight::get_maxpart() const
+{
+    return 0;
+}
+
+double no_weight::get_sumextra(Xapian::termcount, Xapian::termcount) const
+{
+    return 0;
+}
+
+double no_weight::get_maxextra() const
+{
+    return 0;
+}

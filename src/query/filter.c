@@ -256,8 +256,9 @@ static bool row_has_sentiment(const struct slice *slice, uint32_t row, const cha
 {
     const char *name = sentiment_name((enum sentiment)slice->rows->sentiment[row]);
     size_t name_length = name != NULL ? strlen(name) : 0;
-    return name != NULL && length >= name_length &&
-           memcmp(term + length - name_length, name, name_length) == 0;
+    size_t prefix_length = strlen(term_fields[FIELD_SENTIMENT].prefix) + 1; /* and its colon */
+    return name != NULL && length == prefix_length + name_length &&
+           memcmp(term + prefix_length, name, name_length) == 0;
 }
 
 static bool row_has(const struct slice *slice, uint32_t row, const struct filter_clause *clause, size_t term,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SNAPSHOT_ATTEMPTS 3
+#define EXACT_TOTAL 500     /* totals up to this are exact; beyond it Xapian may pass documents by */
 #define CLOCK_INTERVAL 1024 /* rows between two looks at the clock */
 
 struct searcher {
@@ -219,11 +220,10 @@ static int search_ranked(struct searcher *searcher, const struct search_request 
     search.ranked = true;
     search.offset = request->offset;
     search.limit = request->limit;
-    search.check_at_least = request->exact_total ? SIZE_MAX : 0;
-    if (snapshot->has_dead || filter_has_dates(request->filter)) {
-        search.accept = accept;
-        search.accept_context = &acceptor;
-    }
+    search.check_at_least = request->exact_total ? SIZE_MAX : EXACT_TOTAL;
+    search.accept = accept;
+    search.accept_context = &acceptor;
+    search.accept_if_ahead = !snapshot->has_dead && !filter_has_dates(request->filter);
     struct xapian_result found;
     int status = xapian_search(searcher->reader, &search, &found, error);
     if (status != XAPIAN_OK)
@@ -322,6 +322,8 @@ static int search_once(struct searcher *searcher, struct index *index, const str
         result->hits = searcher->hits;
     } else
         status = search_sorted(searcher, request, node, result, error);
+    if (status == XAPIAN_DAMAGED)
+        index_report_damage(index, result->snapshot->generation, error->message);
     if (status != XAPIAN_OK) {
         snapshot_release(result->snapshot);
         result->snapshot = NULL;

@@ -1,9 +1,11 @@
 #include "related/related.h"
 
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/hash.h"
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +62,8 @@ void related_scratch_free(struct related_scratch *scratch)
 /* True if `a` ranks behind `b`. */
 static bool is_weaker(const struct related_hit *a, const struct related_hit *b)
 {
-    if (a->strength < b->strength || a->strength > b->strength)
-        return a->strength < b->strength;
+    if (a->rank < b->rank || a->rank > b->rank)
+        return a->rank < b->rank;
     return a->slice->rows->docids[a->row] < b->slice->rows->docids[b->row];
 }
 
@@ -165,6 +167,35 @@ static void fill_hit(const struct related_query *query, struct slice *slice, uin
     hit->strength = related_strength(&query->weights, hit->tag_overlap, hit->entity_overlap, hit->similarity);
 }
 
+/* 1 at distance 0, a half at one half-life. */
+static double decay(int64_t distance, double half_life)
+{
+    return exp2(-fabs((double)distance) / half_life);
+}
+
+/* Never above 1, so that a strength bounds the rank. An article without a date is taken for one half-life
+ * old. */
+static float recency_of(const struct related_query *query, int64_t published)
+{
+    double factor = 1;
+    if (query->half_life_now > 0)
+        factor *= published != DATE_NONE ? decay(query->now - published, query->half_life_now) : 0.5;
+    if (query->half_life_source > 0 && query->source_published != DATE_NONE)
+        factor *= published != DATE_NONE ? decay(query->source_published - published, query->half_life_source)
+                                         : 0.5;
+    return (float)factor;
+}
+
+static bool is_on_wanted_side(const struct related_query *query, int64_t published)
+{
+    if (query->only == RELATED_ANY || query->source_published == DATE_NONE)
+        return true;
+    if (published == DATE_NONE)
+        return false;
+    return query->only == RELATED_EARLIER ? published < query->source_published
+                                          : published > query->source_published;
+}
+
 /* Factors that turn a row's sums into the highest strength it can have. */
 struct bound {
     float tags;
@@ -197,8 +228,10 @@ static void consider(struct related_scratch *scratch, const struct related_query
 {
     struct related_hit hit = {.slice_number = slice_number};
     fill_hit(query, slice, row, sums, &hit);
-    if (hit.strength < query->min_strength)
+    int64_t published = slice->rows->published[row];
+    if (hit.strength < query->min_strength || !is_on_wanted_side(query, published))
         return;
+    hit.rank = hit.strength * recency_of(query, published);
     if (scratch->heap_count == query->limit && !is_weaker(&scratch->heap[0], &hit))
         return;
     if (!slice_row_lives(slice, row, query->snapshot->revision) ||
@@ -222,7 +255,7 @@ static void collect(struct related_scratch *scratch, const struct related_query 
                 continue;
             sums[row] = 0;
             float threshold =
-                scratch->heap_count == query->limit ? scratch->heap[0].strength : query->min_strength;
+                scratch->heap_count == query->limit ? scratch->heap[0].rank : query->min_strength;
             if (highest_strength(&bound, sum) >= threshold)
                 consider(scratch, query, slice, slice_number, row, sum);
         }
@@ -269,6 +302,47 @@ int related_run(struct related_scratch *scratch, const struct related_query *que
     *hits = scratch->heap;
     *count = scratch->heap_count;
     return 0;
+}
+
+/* ---- diversity ---- */
+
+/* How alike two hits are: the strength of the connection between them. */
+static float likeness(const struct related_weights *weights, const struct feature_vector *vector,
+                      const struct related_hit *other)
+{
+    struct related_hit between = {.strength = 0};
+    related_compare(vector, other->slice, other->row, weights, &between);
+    return between.strength;
+}
+
+size_t related_diversify(struct related_scratch *scratch, const struct related_weights *weights,
+                         float diversity, size_t limit)
+{
+    struct related_hit *hits = scratch->heap;
+    size_t count = scratch->heap_count;
+    float *closest = memory_zeroed(count, sizeof *closest); /* to any hit chosen so far */
+    struct feature_vector vector = {0};
+    size_t chosen = 0;
+    for (; chosen < limit && chosen < count; chosen++) {
+        size_t best = chosen;
+        for (size_t i = chosen; i < count; i++)
+            if ((1 - diversity) * hits[i].rank - diversity * closest[i] >
+                (1 - diversity) * hits[best].rank - diversity * closest[best])
+                best = i;
+        struct related_hit hit = hits[best];
+        memmove(&hits[chosen + 1], &hits[chosen], (best - chosen) * sizeof *hits);
+        memmove(&closest[chosen + 1], &closest[chosen], (best - chosen) * sizeof *closest);
+        hits[chosen] = hit;
+        features_vector(&hit.slice->features, hit.row, &vector);
+        for (size_t i = chosen + 1; i < count; i++) {
+            float near = likeness(weights, &vector, &hits[i]);
+            if (near > closest[i])
+                closest[i] = near;
+        }
+    }
+    feature_vector_release(&vector);
+    free(closest);
+    return chosen;
 }
 
 /* ---- one row ---- */

@@ -27,6 +27,9 @@ static inline float related_strength(const struct related_weights *weights, floa
                       (1.0F - weights->terms * similarity);
 }
 
+/* Suggestions from before or after the source's date. */
+enum related_only { RELATED_ANY, RELATED_EARLIER, RELATED_LATER };
+
 struct related_query {
     const struct snapshot *snapshot;
     const struct feature_vector *source;
@@ -34,6 +37,11 @@ struct related_query {
     size_t excluded_count;
     struct related_weights weights;
     float min_strength;
+    enum related_only only;
+    int64_t now;              /* seconds; for half_life_now */
+    int64_t source_published; /* DATE_NONE: unknown, then `only` and half_life_source have no effect */
+    double half_life_now;     /* seconds; 0 = recency does not matter */
+    double half_life_source;
     const struct filter *filter;
     size_t limit;
     int64_t deadline; /* clock.h; 0 = none */
@@ -44,6 +52,7 @@ struct related_hit {
     uint32_t slice_number;
     uint32_t row;
     float strength;
+    float rank; /* strength times recency: what hits are ordered by */
     float tag_overlap;
     float entity_overlap;
     float similarity;
@@ -53,10 +62,16 @@ struct related_scratch;
 struct related_scratch *related_scratch_new(void);
 void related_scratch_free(struct related_scratch *scratch);
 
-/* The `limit` strongest, strongest first, equal ones newest docid first. *hits belongs to the scratch until
- * its next use. Errors: deadline. */
+/* The `limit` highest in rank, highest first, equal ones newest docid first. Recency changes the rank, never
+ * the reported strength. *hits belongs to the scratch until its next use. Errors: deadline. */
 int related_run(struct related_scratch *scratch, const struct related_query *query,
                 const struct related_hit **hits, size_t *count, struct error *error);
+
+/* Reorders the hits of the last run so that each of the first `limit` is strong but unlike those before it:
+ * maximal marginal relevance (Carbonell and Goldstein 1998) with lambda = 1 - `diversity` (0 to 1), the
+ * strength between two hits as their likeness. Returns how many there are now. */
+size_t related_diversify(struct related_scratch *scratch, const struct related_weights *weights,
+                         float diversity, size_t limit);
 
 /* Overlaps of one row with a vector, by the slow and obvious way: for explain and tests. */
 void related_compare(const struct feature_vector *source, const struct slice *slice, uint32_t row,

@@ -34,7 +34,8 @@ struct store_reader {
 static int reader_connect(struct store_reader *reader, int64_t cache_bytes, struct error *error)
 {
     bool empty;
-    if (store_sqlite_open(reader->path, SQLITE_OPEN_READONLY, cache_bytes, &reader->db, error) != 0)
+    /* every worker has a reader, and the system's page cache serves them all */
+    if (store_sqlite_open(reader->path, SQLITE_OPEN_READONLY, cache_bytes / 8, &reader->db, error) != 0)
         return -1;
     if (store_schema_check(reader->db, &empty, error) != 0) {
         error_prefix(error, "%s", reader->path);

@@ -30,7 +30,7 @@ def test_hello(reader):
     assert hello["limits"]["line_query"] == 65536
     assert hello["limits"]["deadline_ms"] == 1000
     assert {"search", "related", "resp2"} <= set(hello["features"])
-    assert set(hello["commands"]) == set(VERBS)
+    assert set(hello["commands"]) >= set(VERBS)
 
 
 def test_quit_answers_what_came_before_and_closes(news):
@@ -64,7 +64,7 @@ def test_stats(reader, news):
     assert stats["commands"]["SEARCH"]["calls"] == calls + 1
     assert stats["counters"]["connections_open"] >= 1
     assert stats["reindex"]["running"] is False
-    assert set(stats["commands"]) == set(VERBS)
+    assert set(stats["commands"]) >= set(VERBS)
 
 
 def test_failed_requests_are_counted(client):

@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "ctl/client.h"
-#include "ctl/import.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -198,40 +197,6 @@ static void silence_ends_the_wait(void **state)
     peer_end(&peer);
 }
 
-/* Refuses ids with "bad" in them, and is busy the first time. */
-static void store(FILE *stream)
-{
-    char line[200];
-    for (int number = 0; fgets(line, sizeof line, stream) != NULL; number++) {
-        const char *reply = "{\"ok\":true,\"revision\":1}";
-        if (number == 0)
-            reply = "{\"ok\":false,\"error\":{\"code\":\"busy\",\"message\":\"wait\",\"retry_after_ms\":1}}";
-        else if (strncmp(line, "PUT {", 5) != 0 || strstr(line, "bad") != NULL)
-            reply = "{\"ok\":false,\"error\":{\"code\":\"bad_request\",\"message\":\"refused\"}}";
-        fflush(stream);
-        dprintf(fileno(stream), "%s\n", reply);
-    }
-}
-
-static void imports_and_counts(void **state)
-{
-    (void)state;
-    struct peer peer;
-    struct client *client = peer_start(&peer, store);
-    FILE *file = tmpfile();
-    for (int i = 0; i < 1000; i++)
-        fprintf(file, "{\"id\":\"%s%d\"}\r\n%s", i % 500 == 3 ? "bad" : "a", i, i % 10 == 0 ? "\n" : "");
-    rewind(file);
-    struct import_result result = {0};
-    struct error error = ERROR_INIT;
-    assert_int_equal(import_file(client, file, "articles", &result, &error), 0);
-    assert_int_equal(result.stored, 998);
-    assert_int_equal(result.failed, 2);
-    fclose(file);
-    client_close(client);
-    peer_end(&peer);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,7 +206,6 @@ int main(void)
         cmocka_unit_test(a_closed_connection_is_an_error),
         cmocka_unit_test(nobody_there_is_an_error),
         cmocka_unit_test(silence_ends_the_wait),
-        cmocka_unit_test(imports_and_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,7 +290,7 @@ static void operators(void **state)
     };
     make_database(fixture, "hot", 11, texts, 6);
     char *path = path_of(fixture, "hot");
-    const struct xapian_source source = {1, 0, path};
+    const struct xapian_source source = {1, 0, path, 0};
     check_found(fixture, &source, term("alpha"), "13 12 11");
     check_found(fixture, &source, term("nowhere"), "");
     check_found(fixture, &source, pair(QUERY_AND, term("beta"), term("delta")), "14");
@@ -316,7 +316,7 @@ static void names_do_not_score(void **state)
     static const char *const texts[] = {"alpha Kai", "alpha", "beta"};
     make_database(fixture, "hot", 1, texts, 3);
     char *path = path_of(fixture, "hot");
-    const struct xapian_source source = {1, 0, path};
+    const struct xapian_source source = {1, 0, path, 0};
     const double expected = log(1 + (3 - 2 + 0.5) / (2 + 0.5)) * 10 / IMPACT_SCALE;
     struct query_node *queries[] = {term("alpha"), pair(QUERY_AND, term("alpha"), term("Kai")),
                                     pair(QUERY_OR, term("alpha"), term("Kai")),
@@ -337,7 +337,7 @@ static void wildcards_take_the_most_frequent(void **state)
     static const char *const texts[] = {"pa", "pb", "pb pc", "pc", "pc", "pd"};
     make_database(fixture, "hot", 1, texts, 6);
     char *path = path_of(fixture, "hot");
-    const struct xapian_source source = {1, 0, path};
+    const struct xapian_source source = {1, 0, path, 0};
     static const size_t found[] = {0, 3, 4, 5, 6, 6};
     for (uint32_t expansions = 0; expansions < 6; expansions++) {
         struct xapian_search search = search_for(wildcard("p"), &source, 1);
@@ -375,8 +375,8 @@ static void make_three(struct fixture *fixture, uint32_t step, char *paths[4])
 
 static void check_same(struct fixture *fixture, const struct query_node *query, char *paths[4], bool exact)
 {
-    const struct xapian_source three[] = {{1, 0, paths[0]}, {2, 0, paths[1]}, {3, 0, paths[2]}};
-    const struct xapian_source one = {4, 0, paths[3]};
+    const struct xapian_source three[] = {{1, 0, paths[0], 0}, {2, 0, paths[1], 0}, {3, 0, paths[2], 0}};
+    const struct xapian_source one = {4, 0, paths[3], 0};
     struct xapian_hit expected[10];
     for (size_t offset = 0; offset < 30; offset += 7) {
         struct xapian_search search = search_for(query, &one, 1);
@@ -438,7 +438,7 @@ static void frequencies_are_summed(void **state)
     char *paths[4];
     uint32_t frequency = 0;
     make_three(fixture, 1, paths);
-    const struct xapian_source three[] = {{1, 0, paths[0]}, {2, 0, paths[1]}, {3, 0, paths[2]}};
+    const struct xapian_source three[] = {{1, 0, paths[0], 0}, {2, 0, paths[1], 0}, {3, 0, paths[2], 0}};
     assert_int_equal(xapian_term_frequency(fixture->reader, three, 3, "m0", 2, &frequency, NULL), XAPIAN_OK);
     assert_int_equal(frequency, 40);
     xapian_reader_keep(fixture->reader, three + 1, 1);
@@ -473,7 +473,7 @@ static void the_caller_can_choose(void **state)
     struct fixture *fixture = *state;
     char *paths[4];
     make_three(fixture, 1, paths);
-    const struct xapian_source three[] = {{1, 0, paths[0]}, {2, 0, paths[1]}, {3, 0, paths[2]}};
+    const struct xapian_source three[] = {{1, 0, paths[0], 0}, {2, 0, paths[1], 0}, {3, 0, paths[2], 0}};
     struct even even = {.take = true};
     struct xapian_search search = search_for(term("m0"), three, 3); /* 1, 4, 7 … 118 */
     search.accept = accept_even;
@@ -504,7 +504,7 @@ static void unranked_searches_show_all(void **state)
     struct fixture *fixture = *state;
     char *paths[4];
     make_three(fixture, 1, paths);
-    const struct xapian_source three[] = {{1, 0, paths[0]}, {2, 0, paths[1]}, {3, 0, paths[2]}};
+    const struct xapian_source three[] = {{1, 0, paths[0], 0}, {2, 0, paths[1], 0}, {3, 0, paths[2], 0}};
     for (size_t limit = 0; limit < 2; limit++) {
         struct even even = {.take = false};
         struct xapian_search search = search_for(pair(QUERY_OR, term("m0"), term("m1")), three, 3);
@@ -543,7 +543,7 @@ static void deadlines_stop_searches(void **state)
     struct fixture *fixture = *state;
     char *paths[4];
     make_three(fixture, 1, paths);
-    const struct xapian_source three[] = {{1, 0, paths[0]}, {2, 0, paths[1]}, {3, 0, paths[2]}};
+    const struct xapian_source three[] = {{1, 0, paths[0], 0}, {2, 0, paths[1], 0}, {3, 0, paths[2], 0}};
     for (int ranked = 0; ranked < 2; ranked++) {
         struct waster waster = {.deadline = clock_now() + 20 * NANOSECONDS_PER_MS};
         struct xapian_search search = search_for(term("beta"), three, 3);
@@ -575,7 +575,7 @@ static void deadlines_stop_scoring(void **state)
     for (uint32_t docid = 1; docid <= 3000; docid++)
         assert_int_equal(add_words(writer, docid, "a b", NULL), XAPIAN_OK);
     finish(writer, 1);
-    const struct xapian_source source = {1, 0, path};
+    const struct xapian_source source = {1, 0, path, 0};
     struct query_node *query = new_node(QUERY_OR);
     query->child_count = 200;
     struct query_node *one = term("a");
@@ -602,7 +602,7 @@ static void stale_readers_say_so(void **state)
     struct fixture *fixture = *state;
     struct xapian_writer *writer = new_writer(fixture, "hot");
     char *path = path_of(fixture, "hot");
-    struct xapian_source source = {1, 1, path};
+    struct xapian_source source = {1, 1, path, 0};
     uint32_t docid = 0;
     for (int i = 0; i < 500; i++)
         add_stale(writer, ++docid); /* so many that tables have more than one block */
@@ -645,7 +645,7 @@ static void damage_is_an_error(void **state)
     struct fixture *fixture = *state;
     char *paths[4];
     make_three(fixture, 1, paths);
-    struct xapian_source source = {1, 0, paths[3]};
+    struct xapian_source source = {1, 0, paths[3], 0};
     struct xapian_search search = search_for(term("m0"), &source, 1);
     run(fixture, &search);
     overwrite(paths[3], 8192, 8 * 8192);
@@ -665,7 +665,7 @@ static void damage_is_an_error(void **state)
     assert_int_not_equal(xapian_search(fixture->reader, &search, &fixture->result, NULL), XAPIAN_OK);
     source = (struct xapian_source){5, 0, "/nonexistent/place"};
     assert_int_equal(xapian_search(fixture->reader, &search, &fixture->result, NULL), XAPIAN_NOT_FOUND);
-    source = (struct xapian_source){6, 0, paths[0]};
+    source = (struct xapian_source){6, 0, paths[0], 0};
     run(fixture, &search);
     node_count = 0;
     for (size_t i = 0; i < 4; i++)

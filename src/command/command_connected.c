@@ -1,0 +1,240 @@
+/* command_connected.c - CONNECTED: all that an article's "Connected Events" section shows, from one revision.
+ */
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/memory.h"
+#include "command/handlers.h"
+#include "command/hits.h"
+#include "command/related_options.h"
+#include "command/window.h"
+#include "related/connected.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The set that is counted: this many at most, the strongest; more is said in `bounded`. */
+#define SET_MAX 1000
+#define MIN_STRENGTH_DEFAULT 0.15
+#define NAMES_SHOWN 50
+#define TRENDING_SHOWN 10
+
+/* ---- sections ---- */
+
+static bool wants(const json_t *sections, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(sections); i++)
+        if (strcmp(json_string_value(json_array_get(sections, i)), name) == 0)
+            return true;
+    return sections == NULL;
+}
+
+static int check_sections(const json_t *sections, struct error *error)
+{
+    static const char *const known[] = {"article", "overview", "insights", "timeline",
+                                        "names",   "topics",   NULL};
+    for (size_t i = 0; i < json_array_size(sections); i++) {
+        const char *name = json_string_value(json_array_get(sections, i));
+        size_t at = 0;
+        while (known[at] != NULL && strcmp(known[at], name) != 0)
+            at++;
+        if (known[at] == NULL)
+            return error_set(
+                error, ERROR_BAD_REQUEST,
+                "\"sections\" knows article, overview, insights, timeline, names and topics, not \"%.40s\"",
+                name);
+    }
+    return 0;
+}
+
+/* ---- parts ---- */
+
+static int write_source(struct worker *worker, const struct related_options *options,
+                        struct json_writer *reply, struct error *error)
+{
+    json_key(reply, "article");
+    if (!options->source.has_place) {
+        json_nothing(reply); /* a draft, or several articles */
+        return 0;
+    }
+    json_begin_object(reply);
+    int status = hit_write(worker, options->source.place.slice, options->source.place.row,
+                           options->style.fields, reply, error);
+    json_end_object(reply);
+    return status;
+}
+
+static void write_overview(const struct connected_summary *summary, struct json_writer *reply)
+{
+    json_key(reply, "overview");
+    json_begin_object(reply);
+    json_key_int(reply, "events", (int64_t)summary->events);
+    json_key_int(reply, "people", (int64_t)summary->names[NAME_PERSON].count);
+    json_key_int(reply, "tags", (int64_t)summary->names[NAME_TAG].count);
+    json_key_int(reply, "views", (int64_t)summary->views);
+    json_end_object(reply);
+}
+
+static void write_most_recent(const struct connected_summary *summary, struct json_writer *reply)
+{
+    json_key(reply, "most_recent");
+    if (summary->most_recent == NULL) {
+        json_nothing(reply);
+        return;
+    }
+    char date[DATE_TEXT_SIZE];
+    size_t length;
+    const char *id = rows_id(summary->most_recent->slice->rows, summary->most_recent->row, &length);
+    json_begin_object(reply);
+    json_key(reply, "id");
+    json_text_n(reply, id, length);
+    json_key_text(reply, "published", date_format(date, summary->last_published));
+    json_end_object(reply);
+}
+
+static void write_insights(const struct connected_summary *summary, struct json_writer *reply)
+{
+    const struct connected_names *tags = &summary->names[NAME_TAG];
+    char span[32];
+    int64_t days =
+        summary->most_recent != NULL ? (summary->last_published - summary->first_published) / 86400 : 0;
+    json_key(reply, "insights");
+    json_begin_object(reply);
+    write_most_recent(summary, reply);
+    json_key_int(reply, "span_days", days);
+    json_key_text(reply, "span", connected_span(days, span, sizeof span));
+    json_key(reply, "most_popular_tag");
+    if (tags->count != 0)
+        json_text_n(reply, tags->items[0].display, tags->items[0].display_length);
+    else
+        json_nothing(reply);
+    json_key_number(reply, "average_views",
+                    summary->events != 0 ? (double)summary->views / (double)summary->events : 0, 1);
+    json_end_object(reply);
+}
+
+/* Newest first; undated ones last, then strongest first. */
+static int compare_dates(const void *left, const void *right)
+{
+    const struct related_hit *a = left;
+    const struct related_hit *b = right;
+    int64_t first = a->slice->rows->published[a->row];
+    int64_t second = b->slice->rows->published[b->row];
+    if (first != second)
+        return first > second ? -1 : 1;
+    return a->strength > b->strength ? -1 : a->strength < b->strength;
+}
+
+static int write_timeline(struct worker *worker, const struct related_options *options,
+                          const struct related_hit *hits, size_t count, struct json_writer *reply,
+                          struct error *error)
+{
+    struct related_hit *events = memory_zeroed(count, sizeof *events);
+    if (count != 0)
+        memcpy(events, hits, count * sizeof *events);
+    qsort(events, count, sizeof *events, compare_dates);
+    int status = 0;
+    json_key(reply, "timeline");
+    json_begin_array(reply);
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = suggestion_write(worker, options->source.vector, &events[i], &options->style, reply, error);
+    json_end_array(reply);
+    free(events);
+    return status;
+}
+
+static void write_name(const struct connected_name *name, struct json_writer *reply)
+{
+    json_begin_object(reply);
+    json_key(reply, "name");
+    json_text_n(reply, name->display, name->display_length);
+    json_key_int(reply, "articles", name->articles);
+}
+
+static void write_names(const struct connected_summary *summary, struct json_writer *reply)
+{
+    for (int kind = NAME_PERSON; kind < NAME_KIND_COUNT; kind++) {
+        const struct connected_names *names = &summary->names[kind];
+        json_key(reply, name_kind_keys[kind]);
+        json_begin_array(reply);
+        for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
+            write_name(&names->items[i], reply);
+            json_end_object(reply);
+        }
+        json_end_array(reply);
+    }
+}
+
+static void write_topics(const struct connected_summary *summary, struct json_writer *reply)
+{
+    const struct connected_name *hottest[TRENDING_SHOWN];
+    size_t count = connected_hottest(&summary->names[NAME_TAG], hottest, TRENDING_SHOWN);
+    json_key(reply, "topics");
+    json_begin_object(reply);
+    json_key_int(reply, "total", (int64_t)summary->names[NAME_TAG].count);
+    json_key(reply, "trending");
+    json_begin_array(reply);
+    for (size_t i = 0; i < count; i++) {
+        write_name(hottest[i], reply);
+        json_key_number(reply, "heat", hottest[i]->heat, 3);
+        json_end_object(reply);
+    }
+    json_end_array(reply);
+    json_end_object(reply);
+}
+
+/* ---- the whole ---- */
+
+static int write_reply(struct worker *worker, const struct related_options *options, const json_t *sections,
+                       const struct related_hit *hits, size_t count, size_t limit, struct json_writer *reply,
+                       struct error *error)
+{
+    struct connected_summary summary = {.events = 0};
+    connected_summarise(hits, count, &summary);
+    int status = wants(sections, "article") ? write_source(worker, options, reply, error) : 0;
+    if (wants(sections, "overview"))
+        write_overview(&summary, reply);
+    if (wants(sections, "insights"))
+        write_insights(&summary, reply);
+    if (status == 0 && wants(sections, "timeline"))
+        status = write_timeline(worker, options, hits, count < limit ? count : limit, reply, error);
+    if (wants(sections, "names"))
+        write_names(&summary, reply);
+    if (wants(sections, "topics"))
+        write_topics(&summary, reply);
+    json_key_bool(reply, "bounded", count == SET_MAX);
+    connected_release(&summary);
+    return status;
+}
+
+static int connect_events(struct worker *worker, struct request *request, struct related_options *options,
+                          struct json_writer *reply, struct error *error)
+{
+    const json_t *arguments = request->arguments;
+    const json_t *sections = json_object_get(arguments, "sections");
+    struct service_settings settings = service_settings(worker->service);
+    size_t offset;
+    size_t limit;
+    if (check_sections(sections, error) != 0 ||
+        result_window(arguments, &settings, &offset, &limit, error) != 0 ||
+        related_options_read(worker, request, options, error) != 0)
+        return -1;
+    options->query.limit = SET_MAX;
+    options->query.min_strength = (float)schema_number(arguments, "min_strength", MIN_STRENGTH_DEFAULT);
+    const struct related_hit *hits;
+    size_t count;
+    if (related_run(worker->related, &options->query, &hits, &count, error) != 0 ||
+        write_reply(worker, options, sections, hits, count, limit, reply, error) != 0)
+        return -1;
+    json_key_int(reply, "revision", (int64_t)options->snapshot->revision);
+    json_key_int(reply, "took_us", (clock_now() - request->received) / 1000);
+    return 0;
+}
+
+int command_connected(struct request *request, struct worker *worker, struct json_writer *reply,
+                      struct error *error)
+{
+    struct related_options options = {.snapshot = NULL};
+    int status = connect_events(worker, request, &options, reply, error);
+    related_options_release(&options);
+    return status;
+}

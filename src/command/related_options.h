@@ -1,0 +1,25 @@
+/*
+ * related_options.h - the options that RELATED and CONNECTED share, read from their arguments into a query.
+ */
+#ifndef STORYD_COMMAND_RELATED_OPTIONS_H
+#define STORYD_COMMAND_RELATED_OPTIONS_H
+
+#include "command/source.h"
+#include "command/suggestion.h"
+
+/* A query under way and everything it owns. Zero-initialise; related_options_release() also on failure. */
+struct related_options {
+    struct snapshot *snapshot;
+    struct source source;
+    struct filter *filter;
+    struct related_query query;
+    struct suggestion_style style;
+};
+
+/* Pins the snapshot, finds the source and reads filter, exclude, weights, min_strength, recency, only, fields
+ * and explain. `limit` stays the caller's. */
+int related_options_read(struct worker *worker, struct request *request, struct related_options *options,
+                         struct error *error);
+void related_options_release(struct related_options *options);
+
+#endif

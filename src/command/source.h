@@ -1,0 +1,34 @@
+/*
+ * source.h - what related stories are asked for: a stored article, several, or a draft; as one feature
+ * vector.
+ *
+ * Worker threads; the vector and the article's texts last until the worker looks up its next source.
+ */
+#ifndef STORYD_COMMAND_SOURCE_H
+#define STORYD_COMMAND_SOURCE_H
+
+#include "daemon/worker.h"
+
+struct source {
+    const struct feature_vector *vector; /* borrowed from the worker */
+    int64_t published;                   /* of the one article; DATE_NONE for several or if unknown */
+    struct row_place place;              /* of the one article, if it is in the catalog */
+    bool has_place;
+    uint32_t *excluded; /* docids never to suggest; sorted by source_finish() */
+    size_t excluded_count;
+    size_t excluded_capacity;
+};
+
+/* Zero-initialise `source`; source_release() also on failure. `arguments` has "id", "ids" or "article",
+ * exactly one of them. Errors: bad_request, not_found, unavailable. */
+int source_find(struct worker *worker, const struct snapshot *snapshot, const json_t *arguments,
+                struct source *source, struct error *error);
+
+/* Adds the articles of a list of ids to those never suggested. */
+void source_exclude_ids(struct source *source, const struct snapshot *snapshot, const json_t *ids);
+
+/* Sorts `excluded`: call before the query runs. */
+void source_finish(struct source *source);
+void source_release(struct source *source);
+
+#endif

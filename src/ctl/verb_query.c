@@ -1,0 +1,214 @@
+/* verb_query.c - search, related, get. */
+#include "ctl/documents.h"
+#include "ctl/session.h"
+#include "ctl/show.h"
+#include "ctl/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- filters ---- */
+
+/* What people write for a key. */
+static const char *const other_names[][2] = {
+    {"tag", "tags"},          {"person", "people"},
+    {"org", "organizations"}, {"organization", "organizations"},
+    {"product", "products"},  {"place", "places"},
+    {"date", "published"},
+};
+
+static json_t *key_of(const char *text, size_t length)
+{
+    for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+        if (strlen(other_names[i][0]) == length && memcmp(other_names[i][0], text, length) == 0)
+            return json_string(other_names[i][1]);
+    return json_stringn(text, length);
+}
+
+/* "FROM..TO", "FROM..", "..TO", or one period. */
+static json_t *date_range(const char *value)
+{
+    json_t *range = json_object();
+    const char *dots = strstr(value, "..");
+    size_t length = dots != NULL ? (size_t)(dots - value) : strlen(value);
+    const char *to = dots != NULL ? dots + 2 : value;
+    if (length > 0)
+        json_object_set_new(range, "from", json_stringn(value, length));
+    if (*to != '\0')
+        json_object_set_new(range, "to", json_string(to));
+    return range;
+}
+
+/* The member of a container, made if there is none; borrowed. */
+static json_t *member(json_t *object, const char *key, json_t *(*make)(void))
+{
+    json_t *value = json_object_get(object, key);
+    if (value == NULL) {
+        value = make();
+        json_object_set_new(object, key, value);
+    }
+    return value;
+}
+
+static int add_condition(json_t *filter, const char *text, struct error *error)
+{
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return error_set(error, ERROR_BAD_REQUEST,
+                         "--filter takes KEY=VALUE, KEY+=VALUE or KEY!=VALUE, not \"%.60s\"", text);
+    const char *want = equals[-1] == '!' ? "none" : equals[-1] == '+' ? "all" : "any";
+    size_t length = (size_t)(equals - text) - (strcmp(want, "any") != 0);
+    json_t *name = key_of(text, length);
+    const char *key = json_string_value(name);
+    if (key == NULL)
+        return error_set(error, ERROR_BAD_REQUEST, "--filter: \"%.60s\" is not valid UTF-8", text);
+    if (strcmp(key, "published") == 0)
+        json_object_set_new(filter, key, date_range(equals + 1));
+    else
+        json_array_append_new(member(member(filter, key, json_object), want, json_array),
+                              json_string(equals + 1));
+    json_decref(name);
+    return 0;
+}
+
+/* New reference; NULL without error if no filter was given. */
+static int make_filter(const struct invocation *invocation, json_t *arguments, struct error *error)
+{
+    size_t at = 0;
+    for (const char *text; (text = invocation_next(invocation, "filter", &at)) != NULL;) {
+        json_t *filter = member(arguments, "filter", json_object);
+        if (*text != '{') {
+            if (add_condition(filter, text, error) != 0)
+                return -1;
+            continue;
+        }
+        json_error_t reason;
+        json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &reason);
+        if (object == NULL)
+            return error_set(error, ERROR_BAD_REQUEST, "--filter: %s", reason.text);
+        json_object_update(filter, object);
+        json_decref(object);
+    }
+    return 0;
+}
+
+/* ---- other parameters ---- */
+
+static void add_text(const struct invocation *invocation, const char *option, const char *key,
+                     json_t *arguments)
+{
+    const char *text = invocation_text(invocation, option);
+    if (text != NULL)
+        json_object_set_new(arguments, key, json_string(text));
+}
+
+static void add_count(const struct invocation *invocation, const char *option, const char *key,
+                      json_t *arguments)
+{
+    if (invocation_has(invocation, option))
+        json_object_set_new(arguments, key, json_integer(invocation_count(invocation, option, 0)));
+}
+
+static void add_list(const struct invocation *invocation, const char *option, const char *key,
+                     json_t *arguments)
+{
+    size_t at = 0;
+    for (const char *text; (text = invocation_next(invocation, option, &at)) != NULL;)
+        json_array_append_new(member(arguments, key, json_array), json_string(text));
+}
+
+/* "title,tags" */
+static void add_fields(const struct invocation *invocation, json_t *arguments)
+{
+    const char *text = invocation_text(invocation, "fields");
+    if (text == NULL)
+        return;
+    json_t *fields = member(arguments, "fields", json_array);
+    while (*text != '\0') {
+        size_t length = strcspn(text, ",");
+        json_array_append_new(fields, json_stringn(text, length));
+        text += length + (text[length] == ',');
+    }
+}
+
+/* One id, or the list of several. */
+static void add_ids(const struct invocation *invocation, json_t *arguments)
+{
+    if (invocation->word_count == 1)
+        json_object_set_new(arguments, "id", json_string(invocation->words[0]));
+    else
+        for (size_t i = 0; i < invocation->word_count; i++)
+            json_array_append_new(member(arguments, "ids", json_array), json_string(invocation->words[i]));
+}
+
+/* ---- verbs ---- */
+
+static int bad_usage(json_t *arguments, const struct error *error)
+{
+    json_decref(arguments);
+    return session_complain(EXIT_USAGE, error);
+}
+
+static void add_query(const struct invocation *invocation, json_t *arguments)
+{
+    struct buffer query = BUFFER_INIT;
+    for (size_t i = 0; i < invocation->word_count; i++)
+        buffer_printf(&query, "%s%s", i > 0 ? " " : "", invocation->words[i]);
+    if (query.length > 0)
+        json_object_set_new(arguments, "query", json_stringn(query.data, query.length));
+    buffer_release(&query);
+}
+
+int verb_search(struct session *session)
+{
+    const struct invocation *invocation = session->invocation;
+    struct error error = ERROR_INIT;
+    json_t *arguments = json_object();
+    if (make_filter(invocation, arguments, &error) != 0)
+        return bad_usage(arguments, &error);
+    add_query(invocation, arguments);
+    add_text(invocation, "sort", "sort", arguments);
+    add_text(invocation, "language", "language", arguments);
+    add_count(invocation, "limit", "limit", arguments);
+    add_count(invocation, "offset", "offset", arguments);
+    add_fields(invocation, arguments);
+    if (invocation_has(invocation, "exact-total"))
+        json_object_set_new(arguments, "exact_total", json_true());
+    return session_run(session, "SEARCH", arguments, show_hits);
+}
+
+int verb_related(struct session *session)
+{
+    const struct invocation *invocation = session->invocation;
+    struct error error = ERROR_INIT;
+    json_t *arguments = json_object();
+    const char *draft = invocation_text(invocation, "article");
+    if ((draft != NULL) == (invocation->word_count > 0))
+        error_set(&error, ERROR_BAD_REQUEST, "related needs either ids or --article FILE");
+    else if (draft != NULL)
+        json_object_set_new(arguments, "article", document_read(draft, &error));
+    if (error.code != ERROR_NONE || make_filter(invocation, arguments, &error) != 0)
+        return bad_usage(arguments, &error);
+    add_ids(invocation, arguments);
+    add_count(invocation, "limit", "limit", arguments);
+    add_fields(invocation, arguments);
+    if (invocation_has(invocation, "min-strength"))
+        json_object_set_new(arguments, "min_strength",
+                            json_real(invocation_share(invocation, "min-strength", 0)));
+    json_t *exclude = json_object();
+    add_list(invocation, "exclude", "ids", exclude);
+    add_list(invocation, "exclude-tag", "tags", exclude);
+    add_list(invocation, "exclude-category", "categories", exclude);
+    if (json_object_size(exclude) > 0)
+        json_object_set(arguments, "exclude", exclude);
+    json_decref(exclude);
+    return session_run(session, "RELATED", arguments, show_related);
+}
+
+int verb_get(struct session *session)
+{
+    json_t *arguments = json_object();
+    add_ids(session->invocation, arguments);
+    add_fields(session->invocation, arguments);
+    return session_run(session, "GET", arguments, show_articles);
+}
