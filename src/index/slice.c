@@ -70,9 +70,10 @@ static int make(struct slice_rows *shared, struct image_bytes features, struct s
         return -1;
     }
     if (slice->features.row_count != shared->rows.count) {
+        error_set(error, ERROR_UNAVAILABLE, "damaged index file: %u rows but features of %u",
+                  shared->rows.count, slice->features.row_count);
         slice_release(slice);
-        return error_set(error, ERROR_UNAVAILABLE, "damaged index file: %u rows but features of %u",
-                         shared->rows.count, slice->features.row_count);
+        return -1;
     }
     *result = slice;
     return 0;

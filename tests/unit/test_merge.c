@@ -190,7 +190,8 @@ static size_t best(const struct xapian_source *sources, size_t count, const stru
     struct xapian_result result;
     assert_int_equal(xapian_search(reader, &search, &result, NULL), XAPIAN_OK);
     size_t found = result.hit_count;
-    memcpy(hits, result.hits, found * sizeof *hits);
+    if (found > 0)
+        memcpy(hits, result.hits, found * sizeof *hits);
     xapian_reader_free(reader);
     return found;
 }

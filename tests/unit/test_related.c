@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/date.h"
 #include "base/memory.h"
 #include "corpus.h"
 #include "related/related.h"
@@ -88,6 +89,7 @@ static struct related_query query_for(const struct fixture *fixture)
                                   .source = &fixture->source,
                                   .weights = defaults,
                                   .filter = fixture->everything,
+                                  .source_published = DATE_NONE,
                                   .limit = 10};
 }
 
@@ -101,12 +103,36 @@ static bool is_excluded(const struct related_query *query, uint32_t docid)
     return false;
 }
 
+static bool is_on_wanted_side(const struct related_query *query, int64_t published)
+{
+    if (query->only == RELATED_ANY || query->source_published == DATE_NONE)
+        return true;
+    return published != DATE_NONE && (query->only == RELATED_EARLIER ? published < query->source_published
+                                                                     : published > query->source_published);
+}
+
+/* Half for each half-life of distance; an article without a date is one half-life away. */
+static double recency(int64_t published, int64_t from, double half_life)
+{
+    if (half_life <= 0 || from == DATE_NONE)
+        return 1;
+    return published == DATE_NONE ? 0.5 : pow(0.5, fabs((double)(published - from)) / half_life);
+}
+
+static float rank_of(const struct related_query *query, const struct related_hit *hit)
+{
+    int64_t published = hit->slice->rows->published[hit->row];
+    double factor = recency(published, query->now, query->half_life_now) *
+                    recency(published, query->source_published, query->half_life_source);
+    return hit->strength * (float)factor;
+}
+
 static int strongest_first(const void *left, const void *right)
 {
     const struct related_hit *a = left;
     const struct related_hit *b = right;
-    if (a->strength < b->strength || a->strength > b->strength)
-        return a->strength > b->strength ? -1 : 1;
+    if (a->rank < b->rank || a->rank > b->rank)
+        return a->rank > b->rank ? -1 : 1;
     return a->slice->rows->docids[a->row] > b->slice->rows->docids[b->row] ? -1 : 1;
 }
 
@@ -124,10 +150,12 @@ static size_t reference(const struct related_query *query, struct related_hit *h
             hit->slice = slice;
             hit->slice_number = i;
             hit->row = row;
+            hit->rank = rank_of(query, hit);
             /* nothing shared: not related, however low the bound */
             if (slice_row_lives(slice, row, query->snapshot->revision) &&
                 !is_excluded(query, slice->rows->docids[row]) && filter_accepts(&resolved, row) &&
                 hit->strength >= query->min_strength &&
+                is_on_wanted_side(query, slice->rows->published[row]) &&
                 related_shared(query->source, slice, row, &shared, 1) != 0)
                 count++;
         }
@@ -149,6 +177,7 @@ static size_t check_run(struct fixture *fixture, const struct related_query *que
         assert_int_equal(hits[i].slice_number, expected[i].slice_number);
         assert_int_equal(hits[i].row, expected[i].row);
         assert_true(hits[i].strength == expected[i].strength);
+        assert_true(fabsf(hits[i].rank - expected[i].rank) < 1e-6F);
         assert_true(hits[i].tag_overlap == expected[i].tag_overlap);
         assert_true(hits[i].entity_overlap == expected[i].entity_overlap);
         assert_true(hits[i].similarity == expected[i].similarity);
@@ -266,6 +295,26 @@ static void weights_of_a_call_count(void **state)
             query.limit = 25;
             check_run(fixture, &query);
         }
+    }
+}
+
+static void dates_change_rank_and_choice(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum related_only sides[] = {RELATED_ANY, RELATED_EARLIER, RELATED_LATER};
+    int64_t middle;
+    assert_true(date_parse("2025-06-15T12:30:00Z", 20, &middle, NULL));
+    for (int round = 0; round < 60; round++) {
+        choose_source(fixture);
+        struct related_query query = query_for(fixture);
+        query.limit = 20;
+        query.now = middle + 200 * 86400;
+        query.source_published = round % 5 == 0 ? DATE_NONE : middle;
+        query.only = sides[round % 3];
+        query.half_life_now = round % 2 == 0 ? 30 * 86400.0 : 0;
+        query.half_life_source = round % 4 < 2 ? 7 * 86400.0 : 0;
+        query.min_strength = round % 7 == 0 ? 0.1F : 0;
+        check_run(fixture, &query);
     }
 }
 
@@ -486,6 +535,7 @@ int main(void)
         cmocka_unit_test(excluded_docids_never_come),
         cmocka_unit_test(filters_hold),
         cmocka_unit_test(weights_of_a_call_count),
+        cmocka_unit_test(dates_change_rank_and_choice),
         cmocka_unit_test(strengths_are_symmetric_and_bounded),
         cmocka_unit_test(a_copy_has_similarity_one),
         cmocka_unit_test(nothing_wanted_nothing_found),

@@ -663,7 +663,7 @@ static void damage_is_an_error(void **state)
     overwrite(paths[3], 0, 8192);
     source.key = 4;
     assert_int_not_equal(xapian_search(fixture->reader, &search, &fixture->result, NULL), XAPIAN_OK);
-    source = (struct xapian_source){5, 0, "/nonexistent/place"};
+    source = (struct xapian_source){5, 0, "/nonexistent/place", 0};
     assert_int_equal(xapian_search(fixture->reader, &search, &fixture->result, NULL), XAPIAN_NOT_FOUND);
     source = (struct xapian_source){6, 0, paths[0], 0};
     run(fixture, &search);
