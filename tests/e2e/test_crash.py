@@ -1,6 +1,8 @@
 """kill -9 at any moment: nothing acknowledged is lost, and the index gets there by itself."""
 
+import json
 import os
+import pathlib
 import random
 import shutil
 import signal
@@ -126,6 +128,12 @@ def test_hot_segment_in_shared_memory_by_default(start):
     daemon.start()
     oracle.check(daemon)
     assert not hot_directories(daemon)
+    manifest = next((daemon.directory / "data" / "generations").glob("*/MANIFEST")).read_text()
+    identity = json.loads(manifest.splitlines()[0])["identity"]
+    used = {path.parent for path in pathlib.Path("/dev/shm").glob(f"storyd-*/hot.{identity}.*")}
+    daemon.stop()
+    for directory in used:
+        shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize("wait", [0, 0.002, 0.01, 0.03, 0.08, 0.2])
