@@ -131,10 +131,20 @@ static json_t *parse_bare(const struct command *command, const char *text, size_
     return object;
 }
 
+/* STATS or REINDEX must answer on an overloaded storyd, too. */
+static bool takes_deadline(const struct command *command)
+{
+    if (command->place != COMMAND_ON_WORKER || command->parameters == NULL)
+        return false;
+    for (const struct parameter *parameter = command->parameters; parameter->name != NULL; parameter++)
+        if (strcmp(parameter->name, "deadline_ms") == 0)
+            return true;
+    return false;
+}
+
 static int set_deadline(struct request *request, const struct command_limits *limits, struct error *error)
 {
-    const struct command *command = request->command;
-    bool is_query = command->place == COMMAND_ON_WORKER && command->role == ROLE_QUERY && !command->is_write;
+    bool is_query = takes_deadline(request->command);
     int64_t given = schema_integer(request->arguments, "deadline_ms", 0);
     int64_t milliseconds = given != 0 ? given : is_query ? limits->deadline_ms : 0;
     if (given < 0 || given > limits->deadline_max_ms)

@@ -94,7 +94,8 @@ int suggestion_write(struct worker *worker, const struct feature_vector *source,
                      struct json_writer *writer, struct error *error)
 {
     struct shared_feature shared[SHARED_MAX];
-    size_t count = related_shared(source, hit->slice, hit->row, shared, SHARED_MAX);
+    size_t count = related_shared(source, related_numbers(worker->related, hit->slice_number), hit->slice,
+                                  hit->row, shared, SHARED_MAX);
     json_begin_object(writer);
     if (hit_write(worker, hit->slice, hit->row, style->fields, writer, error) != 0)
         return -1;

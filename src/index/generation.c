@@ -141,6 +141,23 @@ static int load_epoch(struct generation *generation, const struct manifest *mani
     return result;
 }
 
+/* Features of an epoch that was never adopted, in the directory of a segment. */
+static void remove_other_features(const char *segment_directory, uint32_t epoch)
+{
+    DIR *directory = opendir(segment_directory);
+    if (directory == NULL)
+        return;
+    char *kept = segment_features_path(segment_directory, epoch);
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char *path = file_join(segment_directory, entry->d_name);
+        if (strncmp(entry->d_name, "features.", 9) == 0 && strcmp(path, kept) != 0)
+            unlink(path);
+        free(path);
+    }
+    free(kept);
+    closedir(directory);
+}
+
 static int load_segments(struct generation *generation, const struct manifest *manifest, struct error *error)
 {
     for (size_t i = 0; i < manifest->segment_count; i++) {
@@ -151,6 +168,7 @@ static int load_segments(struct generation *generation, const struct manifest *m
         if (segment_open(generation->directory, listed->name, manifest->epoch, &expected, &segment, error) !=
             0)
             return -1;
+        remove_other_features(segment->place->directory, manifest->epoch);
         generation_add_segment(generation, segment);
     }
     return 0;

@@ -52,6 +52,11 @@ static int parse_values(struct filter *filter, const char *key, enum term_field 
                 error, ERROR_BAD_REQUEST,
                 "\"filter.%s\" takes a name, a list of names, or {\"any\":[…],\"all\":[…],\"none\":[…]}",
                 key);
+        enum sentiment sentiment;
+        if (field == FIELD_SENTIMENT && sentiment_parse(json_string_value(value), &sentiment) != 0)
+            return error_set(error, ERROR_BAD_REQUEST,
+                             "\"filter.sentiment\" must be positive, neutral or negative, not \"%.40s\"",
+                             json_string_value(value));
     }
     return 0;
 }

@@ -34,6 +34,9 @@ struct related_scratch {
     size_t list_capacity;
     uint64_t *hashes; /* of the source's features */
     size_t hash_capacity;
+    uint32_t *numbers; /* of the source's features, in each slice */
+    size_t number_capacity;
+    size_t number_count;      /* features in the source */
     struct related_hit *heap; /* weakest first */
     size_t heap_capacity;
     size_t heap_count;
@@ -52,6 +55,7 @@ void related_scratch_free(struct related_scratch *scratch)
     free(scratch->sums);
     free(scratch->lists);
     free(scratch->hashes);
+    free(scratch->numbers);
     free(scratch->heap);
     resolved_filter_release(&scratch->resolved);
     free(scratch);
@@ -113,13 +117,14 @@ static int compare_hits(const void *left, const void *right)
 /* ---- one slice ---- */
 
 static size_t find_lists(struct related_scratch *scratch, const struct feature_vector *source,
-                         const struct slice *slice)
+                         const struct slice *slice, uint32_t *numbers)
 {
     const struct features *features = &slice->features;
     size_t count = 0;
     for (size_t i = 0; i < source->count; i++) {
         const struct feature *feature = &source->items[i];
         uint32_t number = features_find(features, feature->term, feature->length, scratch->hashes[i]);
+        numbers[i] = number;
         if (number == DICTIONARY_NONE)
             continue;
         scratch->lists[count++] = (struct posting_list){
@@ -266,7 +271,8 @@ static void run_slice(struct related_scratch *scratch, const struct related_quer
                       uint32_t slice_number)
 {
     struct slice *slice = query->snapshot->slices[slice_number];
-    size_t list_count = find_lists(scratch, query->source, slice);
+    size_t list_count = find_lists(scratch, query->source, slice,
+                                   scratch->numbers + (size_t)slice_number * scratch->number_count);
     if (list_count == 0)
         return;
     size_t rows = slice->rows->count;
@@ -292,6 +298,10 @@ int related_run(struct related_scratch *scratch, const struct related_query *que
         memory_grow(scratch->hashes, &scratch->hash_capacity, source->count, sizeof *scratch->hashes);
     for (size_t i = 0; i < source->count; i++)
         scratch->hashes[i] = hash_bytes(source->items[i].term, source->items[i].length);
+    size_t numbers = query->snapshot->slice_count * source->count;
+    scratch->numbers =
+        memory_grow(scratch->numbers, &scratch->number_capacity, numbers, sizeof *scratch->numbers);
+    scratch->number_count = source->count;
     scratch->heap_count = 0;
     for (size_t i = query->snapshot->slice_count; i-- > 0 && query->limit > 0;) {
         if (query->deadline != 0 && clock_now() > query->deadline)
@@ -387,23 +397,53 @@ static int compare_shared(const void *left, const void *right)
     return (a->feature > b->feature) - (a->feature < b->feature);
 }
 
-size_t related_shared(const struct feature_vector *source, const struct slice *slice, uint32_t row,
-                      struct shared_feature *shared, size_t limit)
+const uint32_t *related_numbers(const struct related_scratch *scratch, uint32_t slice_number)
 {
-    const struct features *features = &slice->features;
+    return scratch->numbers + (size_t)slice_number * scratch->number_count;
+}
+
+/* Where the number stands in the list; `count` if it does not. Without an early end the compiler compares
+ * eight at once. */
+static size_t position_of(uint32_t number, const uint32_t *numbers, size_t count)
+{
+    size_t found = count;
+    for (size_t i = 0; i < count; i++)
+        found = numbers[i] == number ? i : found;
+    return found;
+}
+
+static size_t match_row(const struct feature_vector *source, const uint32_t *numbers,
+                        const struct features *features, uint32_t row, struct shared_feature *shared,
+                        size_t limit)
+{
     size_t count = 0;
-    for (size_t i = 0; i < source->count && count < limit; i++) {
-        const struct feature *feature = &source->items[i];
-        uint32_t number = features_find(features, feature->term, feature->length,
-                                        hash_bytes(feature->term, feature->length));
-        if (number == DICTIONARY_NONE)
+    for (uint32_t at = features->vector_starts[row]; at < features->vector_starts[row + 1] && count < limit;
+         at++) {
+        size_t position = position_of(features->vector_features[at], numbers, source->count);
+        if (position == source->count)
             continue;
-        for (uint32_t at = features->vector_starts[row]; at < features->vector_starts[row + 1]; at++)
-            if (features->vector_features[at] == number)
-                shared[count++] = (struct shared_feature){feature, (uint32_t)feature->weight *
-                                                                       features->vector_weights[at]};
+        const struct feature *feature = &source->items[position];
+        shared[count++] =
+            (struct shared_feature){feature, (uint32_t)feature->weight * features->vector_weights[at]};
     }
-    qsort(shared, count, sizeof *shared, compare_shared);
+    return count;
+}
+
+size_t related_shared(const struct feature_vector *source, const uint32_t *numbers, const struct slice *slice,
+                      uint32_t row, struct shared_feature *shared, size_t limit)
+{
+    uint32_t *found = NULL;
+    if (numbers == NULL) {
+        found = memory_zeroed(source->count, sizeof *found);
+        for (size_t i = 0; i < source->count; i++)
+            found[i] = features_find(&slice->features, source->items[i].term, source->items[i].length,
+                                     hash_bytes(source->items[i].term, source->items[i].length));
+        numbers = found;
+    }
+    size_t count = match_row(source, numbers, &slice->features, row, shared, limit);
+    free(found);
+    if (count != 0)
+        qsort(shared, count, sizeof *shared, compare_shared);
     return count;
 }
 

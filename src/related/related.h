@@ -77,14 +77,18 @@ size_t related_diversify(struct related_scratch *scratch, const struct related_w
 void related_compare(const struct feature_vector *source, const struct slice *slice, uint32_t row,
                      const struct related_weights *weights, struct related_hit *hit);
 
-/* The features of `source` that the row has too, heaviest product first: pointers into `source`. Returns how
- * many were stored, at most `limit`. */
+/* The features of `source` that the row has too (`numbers`: theirs in the slice, NULL to look them up),
+ * heaviest product first: pointers into `source`. Returns how many were stored, at most `limit`. */
 struct shared_feature {
     const struct feature *feature;
     uint32_t product; /* of the two weights */
 };
-size_t related_shared(const struct feature_vector *source, const struct slice *slice, uint32_t row,
-                      struct shared_feature *shared, size_t limit);
+size_t related_shared(const struct feature_vector *source, const uint32_t *numbers, const struct slice *slice,
+                      uint32_t row, struct shared_feature *shared, size_t limit);
+
+/* What the last run found out: the numbers that the source's features have in a slice, for related_shared().
+ */
+const uint32_t *related_numbers(const struct related_scratch *scratch, uint32_t slice_number);
 
 /* One vector for several articles (a reading history): the sum of theirs. The result's texts are borrowed
  * from them. */

@@ -28,7 +28,7 @@ def test_hello(reader):
     assert hello["protocol"] == 1
     assert hello["role"] == "admin"
     assert hello["limits"]["line_query"] == 65536
-    assert hello["limits"]["deadline_ms"] == 1000
+    assert hello["limits"]["deadline_ms"] == 10000
     assert {"search", "related", "resp2"} <= set(hello["features"])
     assert set(hello["commands"]) >= set(VERBS)
 

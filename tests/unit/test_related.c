@@ -156,7 +156,7 @@ static size_t reference(const struct related_query *query, struct related_hit *h
                 !is_excluded(query, slice->rows->docids[row]) && filter_accepts(&resolved, row) &&
                 hit->strength >= query->min_strength &&
                 is_on_wanted_side(query, slice->rows->published[row]) &&
-                related_shared(query->source, slice, row, &shared, 1) != 0)
+                related_shared(query->source, NULL, slice, row, &shared, 1) != 0)
                 count++;
         }
     }
@@ -457,14 +457,14 @@ static void shared_features_are_those_of_both(void **state)
                 expected +=
                     theirs.items[i].length == fixture->source.items[j].length &&
                     memcmp(theirs.items[i].term, fixture->source.items[j].term, theirs.items[i].length) == 0;
-        size_t count = related_shared(&fixture->source, slice, row, shared, 100);
+        size_t count = related_shared(&fixture->source, NULL, slice, row, shared, 100);
         assert_int_equal(count, expected);
         for (size_t i = 1; i < count; i++) {
             assert_true(shared[i - 1].feature->kind <= shared[i].feature->kind);
             assert_true(shared[i - 1].feature->kind != shared[i].feature->kind ||
                         shared[i - 1].product >= shared[i].product);
         }
-        assert_true(related_shared(&fixture->source, slice, row, shared, 2) <= 2);
+        assert_true(related_shared(&fixture->source, NULL, slice, row, shared, 2) <= 2);
     }
     feature_vector_release(&theirs);
 }
