@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness import Daemon, read_articles
+from harness import Daemon, read_articles, wait_until
 
 LOG_SHOWN = 20000  # characters of a daemon's log that a failure shows
 
@@ -71,6 +71,9 @@ def news():
     daemon.start()
     with daemon.client() as client:
         client.put_all(read_articles())
+        # tests compare strengths of several calls: they stand once the last epoch has begun
+        count = len(read_articles())
+        wait_until(lambda: client.ok("STATS")["index"]["epoch_articles"] == count, 30, "the last epoch")
     yield daemon
     daemons.remove(daemon)
     daemon.finish()

@@ -97,6 +97,8 @@ def test_a_restart_keeps_everything(start, articles):
     daemon = start()
     with daemon.client() as client:
         client.put_all(list(articles.values()))
+        # strengths stand until key terms are chosen again, which storyd does by itself while a collection grows
+        wait_until(lambda: client.ok("STATS")["index"]["epoch_articles"] == 120, 20, "the last epoch")
         before = [client.ids("rocket"), client.ids(), client.ok("RELATED", "a120-snail-post")["related"]]
     daemon.restart()
     with daemon.client() as client:
