@@ -96,7 +96,10 @@ class Client(Connection):
 
     def receive(self):
         """The next reply, None if the daemon has closed the connection."""
-        line = self.buffered.readline()
+        try:
+            line = self.buffered.readline()
+        except ConnectionResetError:  # closed with requests it had not read; replies that were sent came first
+            return None
         if line == b"":
             return None
         assert line.endswith(b"\n") and not line.endswith(b"\r\n"), line
