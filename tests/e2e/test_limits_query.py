@@ -104,13 +104,6 @@ def test_queue_of_writes(start):
         client.put({"id": "b", "title": "B"})
 
 
-def test_bytes_of_waiting_writes(start):
-    with start("--store.queue_bytes=1M", "--limits.pipeline=1000", "--limits.requests_per_turn=1000").client() as client:
-        line = client.line("PUT", id="a", title="A", body="word " * 60000)
-        wait_until(lambda: busy_replies(client, line, 12), 20, "a write to be refused")
-        client.put({"id": "b", "title": "B"})
-
-
 def test_memory(start):
     with start("--limits.memory=1M").client() as client:
         for verb, argument in [("PUT", {"id": "a", "title": "A"}), ("DELETE", {"ids": ["a"]}), ("SEARCH", "a")]:
