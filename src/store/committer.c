@@ -312,7 +312,9 @@ int committer_submit(struct committer *committer, struct write *write, struct er
     committer->queued_bytes -= bytes;
     if (committer->stopping)
         return error_set(error, ERROR_DRAINING, "storyd is stopping: no more writes are taken");
-    return error_set_busy(error, RETRY_AFTER_MS, "too many writes are waiting for the store");
+    return error_set_busy(
+        error, RETRY_AFTER_MS,
+        "too many writes are waiting for the store (store.queue_writes, store.queue_bytes)");
 }
 
 uint64_t committer_head(const struct committer *committer)

@@ -1,5 +1,7 @@
 """The limits of [limits] that concern queries, memory and queues; disk space; each with its counter."""
 
+import sqlite3
+
 import pytest
 
 from harness import wait_until
@@ -102,6 +104,22 @@ def test_queue_of_writes(start):
         refused = wait_until(lambda: busy_replies(client, line), 20, "a write to be refused")
         assert client.counter("requests_busy") >= refused
         client.put({"id": "b", "title": "B"})
+
+
+def test_bytes_of_waiting_writes(start):
+    """While another program holds the store's lock nothing is written, so what is sent must wait or be refused."""
+    daemon = start("--store.queue_bytes=1M", "--limits.pipeline=1000", "--limits.requests_per_turn=1000")
+    holder = sqlite3.connect(daemon.directory / "data" / "store.db", isolation_level=None)
+    with daemon.client() as client:
+        line = client.line("PUT", id="a", title="A", body="word " * 60000)
+        holder.execute("BEGIN IMMEDIATE")
+        client.send(*[f"@{i} {line}" for i in range(12)])
+        first = client.receive()
+        holder.execute("ROLLBACK")
+        assert first["error"]["code"] == "busy" and "queue_bytes" in first["error"]["message"]
+        client.receive_all(11)
+        client.put({"id": "b", "title": "B"})
+    holder.close()
 
 
 def test_memory(start):
