@@ -8,7 +8,7 @@
 
 #define EXIT_USAGE 2
 
-/* A batch of this many documents is what Xapian's inverter digests fastest (doc/performance.md); it reads the
+/* A batch of this many documents is about what Xapian digests fastest (doc/performance.md); it reads the
  * variable when a database is opened, so it is set before any thread starts. An administrator's own value is
  * kept. */
 #define XAPIAN_FLUSH_THRESHOLD "1000"
