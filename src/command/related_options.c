@@ -66,6 +66,7 @@ int related_options_read(struct worker *worker, struct request *request, struct 
         .min_strength = (float)schema_number(arguments, "min_strength", 0),
         .filter = options->filter,
         .only = only_of(arguments),
+        .postings = settings.related_postings,
         .deadline = request->deadline,
     };
     read_recency(arguments, &options->source, &options->query);

@@ -35,6 +35,7 @@ static struct service_settings settings_of(const struct config *config)
         .result_window = (size_t)config->limits_result_window,
         .related = {(float)config->related_tags, (float)config->related_entities,
                     (float)config->related_terms},
+        .related_postings = (uint64_t)config->related_postings,
         .memory_limit = config->limits_memory != 0 ? config->limits_memory : default_memory_limit(),
     };
 }

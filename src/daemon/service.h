@@ -28,7 +28,8 @@ struct service_settings {
     size_t result_limit;
     size_t result_window;
     struct related_weights related;
-    int64_t memory_limit; /* bytes */
+    uint64_t related_postings; /* related_query.postings */
+    int64_t memory_limit;      /* bytes */
 };
 
 struct service {

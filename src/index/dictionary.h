@@ -29,6 +29,12 @@ bool dictionary_open(const struct image *image, uint32_t first_section, struct d
 
 /* The term's number, DICTIONARY_NONE if it is not there. `hash` is hash_bytes() of the term. */
 uint32_t dictionary_find(const struct dictionary *dictionary, const char *term, size_t length, uint64_t hash);
+/* Has the memory fetched that a look-up of this hash will read first. */
+static inline void dictionary_prefetch(const struct dictionary *dictionary, uint64_t hash)
+{
+    if (dictionary->slot_count != 0)
+        __builtin_prefetch(&dictionary->slots[hash & (dictionary->slot_count - 1)]);
+}
 const char *dictionary_term(const struct dictionary *dictionary, uint32_t number, size_t *length);
 const char *dictionary_display(const struct dictionary *dictionary, uint32_t number, size_t *length);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define FEATURES_MAGIC UINT64_C(0x54414546595453) /* "STYFEAT" */
-#define FEATURES_VERSION 1
+#define FEATURES_VERSION 2
 
 enum section {
     SECTION_HEADER,
@@ -156,7 +156,49 @@ void features_builder_add(struct features_builder *builder, const struct feature
     builder->header.row_count++;
 }
 
-/* Turns the vectors round: counting sort by feature keeps the rows of each list in order. */
+#define WEIGHTS 256
+#define SHORT_LIST 24 /* insertion is quicker than counting */
+
+static void insert_heavier(uint32_t *list, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        uint32_t posting = list[i];
+        size_t at = i;
+        for (; at > 0 && POSTING_WEIGHT(list[at - 1]) < POSTING_WEIGHT(posting); at--)
+            list[at] = list[at - 1];
+        list[at] = posting;
+    }
+}
+
+/* Heaviest first; equal ones stay in the order of their rows. `room` holds as many. */
+static void sort_list(uint32_t *list, size_t count, uint32_t *room)
+{
+    if (count <= SHORT_LIST) {
+        insert_heavier(list, count);
+        return;
+    }
+    size_t places[WEIGHTS + 1] = {0};
+    for (size_t i = 0; i < count; i++)
+        places[WEIGHTS - POSTING_WEIGHT(list[i])]++;
+    for (size_t i = 1; i <= WEIGHTS; i++)
+        places[i] += places[i - 1];
+    for (size_t i = 0; i < count; i++)
+        room[places[WEIGHTS - 1 - POSTING_WEIGHT(list[i])]++] = list[i];
+    memcpy(list, room, count * sizeof *list);
+}
+
+static void sort_lists(uint32_t *postings, const uint64_t *starts, size_t count)
+{
+    uint64_t longest = 0;
+    for (size_t i = 0; i < count; i++)
+        longest = starts[i + 1] - starts[i] > longest ? starts[i + 1] - starts[i] : longest;
+    uint32_t *room = memory_zeroed(longest + 1, sizeof *room);
+    for (size_t i = 0; i < count; i++)
+        sort_list(postings + starts[i], starts[i + 1] - starts[i], room);
+    free(room);
+}
+
+/* Turns the vectors round: counting sort by feature, then each list by weight. */
 static uint32_t *build_postings(const struct features_builder *builder, uint64_t *starts)
 {
     const uint32_t *features = (const uint32_t *)(const void *)builder->vector_features.data;
@@ -174,6 +216,7 @@ static uint32_t *build_postings(const struct features_builder *builder, uint64_t
         for (uint32_t i = vectors[row]; i < vectors[row + 1]; i++)
             postings[next[features[i]]++] = row << 8 | weights[i];
     free(next);
+    sort_lists(postings, starts, builder->terms.count);
     return postings;
 }
 

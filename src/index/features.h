@@ -20,7 +20,7 @@ struct features {
     struct dictionary terms;
     const uint8_t *kinds;           /* of each feature */
     const uint64_t *posting_starts; /* features + 1 */
-    const uint32_t *postings;       /* ascending rows within a list */
+    const uint32_t *postings;       /* within a list heaviest first, equal ones by ascending rows */
     const uint32_t *vector_starts;  /* rows + 1 */
     const uint32_t *vector_features;
     const uint8_t *vector_weights;

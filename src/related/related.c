@@ -1,317 +1,65 @@
 #include "related/related.h"
 
 #include "base/clock.h"
-#include "base/date.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "related/scoring.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * The accumulator of a row: three 16-bit sums side by side, one for each group, so that a posting costs one
- * addition. The sums cannot overflow into each other (FEATURE_SCALE).
- */
-#define LANE_BITS 16
-#define LANE_MASK 0xffffU
-
-/* Stored norms lie near FEATURE_SCALE * NORM_SCALE; a row whose bound with this smallest norm misses the
- * threshold needs no look at its real norms. Rounding moves a component by at most a half, so 0.9 is far
- * below what can occur. */
-#define NORM_LEAST (FEATURE_SCALE * NORM_SCALE * 0.9F)
-
-struct posting_list {
-    const uint32_t *first;
-    const uint32_t *end;
-    uint64_t factor; /* the source's weight, shifted to its group's lane */
-};
-
 struct related_scratch {
-    uint64_t *sums; /* by row; all zero between runs */
-    size_t sum_capacity;
-    struct posting_list *lists;
-    size_t list_capacity;
-    uint64_t *hashes; /* of the source's features */
-    size_t hash_capacity;
-    uint32_t *numbers; /* of the source's features, in each slice */
-    size_t number_capacity;
-    size_t number_count;      /* features in the source */
-    struct related_hit *heap; /* weakest first */
-    size_t heap_capacity;
-    size_t heap_count;
-    struct resolved_filter resolved;
+    struct scorer *scorer;
+    struct best_hits best;
 };
 
 struct related_scratch *related_scratch_new(void)
 {
-    return memory_zeroed(1, sizeof(struct related_scratch));
+    struct related_scratch *scratch = memory_zeroed(1, sizeof *scratch);
+    scratch->scorer = scorer_new();
+    return scratch;
 }
 
 void related_scratch_free(struct related_scratch *scratch)
 {
     if (scratch == NULL)
         return;
-    free(scratch->sums);
-    free(scratch->lists);
-    free(scratch->hashes);
-    free(scratch->numbers);
-    free(scratch->heap);
-    resolved_filter_release(&scratch->resolved);
+    scorer_free(scratch->scorer);
+    free(scratch->best.items);
     free(scratch);
 }
 
-/* ---- the best so far ---- */
-
-/* True if `a` ranks behind `b`. */
-static bool is_weaker(const struct related_hit *a, const struct related_hit *b)
+void related_fill(struct related_hit *hit, const uint32_t *sums, const uint16_t *mine, const uint16_t *theirs,
+                  const struct related_weights *weights)
 {
-    if (a->rank < b->rank || a->rank > b->rank)
-        return a->rank < b->rank;
-    return a->slice->rows->docids[a->row] < b->slice->rows->docids[b->row];
-}
-
-static void sift_down(struct related_hit *heap, size_t count, size_t at)
-{
-    for (;;) {
-        size_t child = at * 2 + 1;
-        if (child >= count)
-            return;
-        if (child + 1 < count && is_weaker(&heap[child + 1], &heap[child]))
-            child++;
-        if (!is_weaker(&heap[child], &heap[at]))
-            return;
-        struct related_hit moved = heap[at];
-        heap[at] = heap[child];
-        heap[child] = moved;
-        at = child;
-    }
-}
-
-static void sift_up(struct related_hit *heap, size_t at)
-{
-    while (at > 0 && is_weaker(&heap[at], &heap[(at - 1) / 2])) {
-        struct related_hit moved = heap[at];
-        heap[at] = heap[(at - 1) / 2];
-        heap[(at - 1) / 2] = moved;
-        at = (at - 1) / 2;
-    }
-}
-
-static void keep(struct related_scratch *scratch, size_t limit, const struct related_hit *hit)
-{
-    if (scratch->heap_count < limit) {
-        scratch->heap[scratch->heap_count++] = *hit;
-        sift_up(scratch->heap, scratch->heap_count - 1);
-    } else if (is_weaker(&scratch->heap[0], hit)) {
-        scratch->heap[0] = *hit;
-        sift_down(scratch->heap, limit, 0);
-    }
-}
-
-static int compare_hits(const void *left, const void *right)
-{
-    return is_weaker(left, right) ? 1 : is_weaker(right, left) ? -1 : 0;
-}
-
-/* ---- one slice ---- */
-
-static size_t find_lists(struct related_scratch *scratch, const struct feature_vector *source,
-                         const struct slice *slice, uint32_t *numbers)
-{
-    const struct features *features = &slice->features;
-    size_t count = 0;
-    for (size_t i = 0; i < source->count; i++) {
-        const struct feature *feature = &source->items[i];
-        uint32_t number = features_find(features, feature->term, feature->length, scratch->hashes[i]);
-        numbers[i] = number;
-        if (number == DICTIONARY_NONE)
-            continue;
-        scratch->lists[count++] = (struct posting_list){
-            .first = features->postings + features->posting_starts[number],
-            .end = features->postings + features->posting_starts[number + 1],
-            .factor = (uint64_t)feature->weight << (LANE_BITS * feature_group(feature->kind)),
-        };
-    }
-    return count;
-}
-
-static void add_list(uint64_t *restrict sums, const struct posting_list *list)
-{
-    uint64_t factor = list->factor;
-    for (const uint32_t *posting = list->first; posting < list->end; posting++)
-        sums[POSTING_ROW(*posting)] += factor * POSTING_WEIGHT(*posting);
-}
-
-static bool is_excluded(const struct related_query *query, uint32_t docid)
-{
-    size_t low = 0;
-    size_t high = query->excluded_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (query->excluded[middle] < docid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < query->excluded_count && query->excluded[low] == docid;
-}
-
-static void fill_hit(const struct related_query *query, struct slice *slice, uint32_t row, uint64_t sums,
-                     struct related_hit *hit)
-{
-    const uint16_t *mine = query->source->norms;
-    const uint16_t *theirs = features_norms(&slice->features, row);
-    hit->slice = slice;
-    hit->row = row;
-    hit->tag_overlap = feature_cosine((uint32_t)(sums & LANE_MASK), mine[GROUP_TAGS], theirs[GROUP_TAGS]);
-    hit->entity_overlap = feature_cosine((uint32_t)(sums >> LANE_BITS & LANE_MASK), mine[GROUP_ENTITIES],
-                                         theirs[GROUP_ENTITIES]);
-    hit->similarity = feature_cosine((uint32_t)(sums >> (2 * LANE_BITS) & LANE_MASK), mine[GROUP_TERMS],
-                                     theirs[GROUP_TERMS]);
-    hit->strength = related_strength(&query->weights, hit->tag_overlap, hit->entity_overlap, hit->similarity);
-}
-
-/* 1 at distance 0, a half at one half-life. */
-static double decay(int64_t distance, double half_life)
-{
-    return exp2(-fabs((double)distance) / half_life);
-}
-
-/* Never above 1, so that a strength bounds the rank. An article without a date is taken for one half-life
- * old. */
-static float recency_of(const struct related_query *query, int64_t published)
-{
-    double factor = 1;
-    if (query->half_life_now > 0)
-        factor *= published != DATE_NONE ? decay(query->now - published, query->half_life_now) : 0.5;
-    if (query->half_life_source > 0 && query->source_published != DATE_NONE)
-        factor *= published != DATE_NONE ? decay(query->source_published - published, query->half_life_source)
-                                         : 0.5;
-    return (float)factor;
-}
-
-static bool is_on_wanted_side(const struct related_query *query, int64_t published)
-{
-    if (query->only == RELATED_ANY || query->source_published == DATE_NONE)
-        return true;
-    if (published == DATE_NONE)
-        return false;
-    return query->only == RELATED_EARLIER ? published < query->source_published
-                                          : published > query->source_published;
-}
-
-/* Factors that turn a row's sums into the highest strength it can have. */
-struct bound {
-    float tags;
-    float entities;
-    float terms;
-};
-
-static struct bound make_bound(const struct related_query *query)
-{
-    const uint16_t *norms = query->source->norms;
-    float scale = NORM_SCALE * NORM_SCALE / NORM_LEAST;
-    return (struct bound){
-        .tags = norms[GROUP_TAGS] != 0 ? query->weights.tags * scale / norms[GROUP_TAGS] : 0,
-        .entities = norms[GROUP_ENTITIES] != 0 ? query->weights.entities * scale / norms[GROUP_ENTITIES] : 0,
-        .terms = norms[GROUP_TERMS] != 0 ? query->weights.terms * scale / norms[GROUP_TERMS] : 0,
-    };
-}
-
-/* 1 - (1 - x)(1 - y)(1 - z) <= x + y + z: a sum is cheaper than the product and good enough to pass most rows
- * by. */
-static float highest_strength(const struct bound *bound, uint64_t sums)
-{
-    return bound->tags * (float)(sums & LANE_MASK) +
-           bound->entities * (float)(sums >> LANE_BITS & LANE_MASK) +
-           bound->terms * (float)(sums >> (2 * LANE_BITS) & LANE_MASK);
-}
-
-static void consider(struct related_scratch *scratch, const struct related_query *query, struct slice *slice,
-                     uint32_t slice_number, uint32_t row, uint64_t sums)
-{
-    struct related_hit hit = {.slice_number = slice_number};
-    fill_hit(query, slice, row, sums, &hit);
-    int64_t published = slice->rows->published[row];
-    if (hit.strength < query->min_strength || !is_on_wanted_side(query, published))
-        return;
-    hit.rank = hit.strength * recency_of(query, published);
-    if (scratch->heap_count == query->limit && !is_weaker(&scratch->heap[0], &hit))
-        return;
-    if (!slice_row_lives(slice, row, query->snapshot->revision) ||
-        is_excluded(query, slice->rows->docids[row]) || !filter_accepts(&scratch->resolved, row))
-        return;
-    keep(scratch, query->limit, &hit);
-}
-
-/* Visits every row the lists touched, once, and clears its sums. */
-static void collect(struct related_scratch *scratch, const struct related_query *query, struct slice *slice,
-                    uint32_t slice_number, size_t list_count)
-{
-    struct bound bound = make_bound(query);
-    uint64_t *sums = scratch->sums;
-    for (size_t i = 0; i < list_count; i++) {
-        const struct posting_list *list = &scratch->lists[i];
-        for (const uint32_t *posting = list->first; posting < list->end; posting++) {
-            uint32_t row = POSTING_ROW(*posting);
-            uint64_t sum = sums[row];
-            if (sum == 0)
-                continue;
-            sums[row] = 0;
-            float threshold =
-                scratch->heap_count == query->limit ? scratch->heap[0].rank : query->min_strength;
-            if (highest_strength(&bound, sum) >= threshold)
-                consider(scratch, query, slice, slice_number, row, sum);
-        }
-    }
-}
-
-static void run_slice(struct related_scratch *scratch, const struct related_query *query,
-                      uint32_t slice_number)
-{
-    struct slice *slice = query->snapshot->slices[slice_number];
-    size_t list_count = find_lists(scratch, query->source, slice,
-                                   scratch->numbers + (size_t)slice_number * scratch->number_count);
-    if (list_count == 0)
-        return;
-    size_t rows = slice->rows->count;
-    if (rows > scratch->sum_capacity) {
-        free(scratch->sums);
-        scratch->sums = memory_zeroed(rows, sizeof *scratch->sums);
-        scratch->sum_capacity = rows;
-    }
-    filter_resolve(query->filter, slice, &scratch->resolved);
-    for (size_t i = 0; i < list_count; i++)
-        add_list(scratch->sums, &scratch->lists[i]);
-    collect(scratch, query, slice, slice_number, list_count);
+    hit->tag_overlap = feature_cosine(sums[GROUP_TAGS], mine[GROUP_TAGS], theirs[GROUP_TAGS]);
+    hit->entity_overlap = feature_cosine(sums[GROUP_ENTITIES], mine[GROUP_ENTITIES], theirs[GROUP_ENTITIES]);
+    hit->similarity = feature_cosine(sums[GROUP_TERMS], mine[GROUP_TERMS], theirs[GROUP_TERMS]);
+    hit->strength = related_strength(weights, hit->tag_overlap, hit->entity_overlap, hit->similarity);
 }
 
 int related_run(struct related_scratch *scratch, const struct related_query *query,
                 const struct related_hit **hits, size_t *count, struct error *error)
 {
-    const struct feature_vector *source = query->source;
-    scratch->heap = memory_grow(scratch->heap, &scratch->heap_capacity, query->limit, sizeof *scratch->heap);
-    scratch->lists =
-        memory_grow(scratch->lists, &scratch->list_capacity, source->count, sizeof *scratch->lists);
-    scratch->hashes =
-        memory_grow(scratch->hashes, &scratch->hash_capacity, source->count, sizeof *scratch->hashes);
-    for (size_t i = 0; i < source->count; i++)
-        scratch->hashes[i] = hash_bytes(source->items[i].term, source->items[i].length);
-    size_t numbers = query->snapshot->slice_count * source->count;
-    scratch->numbers =
-        memory_grow(scratch->numbers, &scratch->number_capacity, numbers, sizeof *scratch->numbers);
-    scratch->number_count = source->count;
-    scratch->heap_count = 0;
+    struct best_hits *best = &scratch->best;
+    best->items = memory_grow(best->items, &best->capacity, query->limit, sizeof *best->items);
+    best->count = 0;
+    best->limit = query->limit;
+    scorer_begin(scratch->scorer, query);
     for (size_t i = query->snapshot->slice_count; i-- > 0 && query->limit > 0;) {
         if (query->deadline != 0 && clock_now() > query->deadline)
             return error_set(error, ERROR_DEADLINE, "the query took longer than its deadline");
-        run_slice(scratch, query, (uint32_t)i);
+        scorer_run(scratch->scorer, (uint32_t)i, best);
     }
-    qsort(scratch->heap, scratch->heap_count, sizeof *scratch->heap, compare_hits);
-    *hits = scratch->heap;
-    *count = scratch->heap_count;
+    best_hits_sort(best);
+    *hits = best->items;
+    *count = best->count;
     return 0;
+}
+
+const uint32_t *related_numbers(const struct related_scratch *scratch, uint32_t slice_number)
+{
+    return scorer_numbers(scratch->scorer, slice_number);
 }
 
 /* ---- diversity ---- */
@@ -328,8 +76,8 @@ static float likeness(const struct related_weights *weights, const struct featur
 size_t related_diversify(struct related_scratch *scratch, const struct related_weights *weights,
                          float diversity, size_t limit)
 {
-    struct related_hit *hits = scratch->heap;
-    size_t count = scratch->heap_count;
+    struct related_hit *hits = scratch->best.items;
+    size_t count = scratch->best.count;
     float *closest = memory_zeroed(count, sizeof *closest); /* to any hit chosen so far */
     struct feature_vector vector = {0};
     size_t chosen = 0;
@@ -377,12 +125,7 @@ void related_compare(const struct feature_vector *source, const struct slice *sl
         if (theirs != NULL)
             sums[feature_group(theirs->kind)] += (uint32_t)source->items[i].weight * theirs->weight;
     }
-    hit->tag_overlap = feature_cosine(sums[GROUP_TAGS], source->norms[GROUP_TAGS], vector.norms[GROUP_TAGS]);
-    hit->entity_overlap =
-        feature_cosine(sums[GROUP_ENTITIES], source->norms[GROUP_ENTITIES], vector.norms[GROUP_ENTITIES]);
-    hit->similarity =
-        feature_cosine(sums[GROUP_TERMS], source->norms[GROUP_TERMS], vector.norms[GROUP_TERMS]);
-    hit->strength = related_strength(weights, hit->tag_overlap, hit->entity_overlap, hit->similarity);
+    related_fill(hit, sums, source->norms, vector.norms, weights);
     feature_vector_release(&vector);
 }
 
@@ -395,11 +138,6 @@ static int compare_shared(const void *left, const void *right)
     if (a->product != b->product)
         return a->product > b->product ? -1 : 1;
     return (a->feature > b->feature) - (a->feature < b->feature);
-}
-
-const uint32_t *related_numbers(const struct related_scratch *scratch, uint32_t slice_number)
-{
-    return scratch->numbers + (size_t)slice_number * scratch->number_count;
 }
 
 /* Where the number stands in the list; `count` if it does not. Without an early end the compiler compares

@@ -44,7 +44,8 @@ struct related_query {
     double half_life_source;
     const struct filter *filter;
     size_t limit;
-    int64_t deadline; /* clock.h; 0 = none */
+    uint64_t postings; /* to read at most, about; 0: all. Fewer may miss a hit, never change its figures */
+    int64_t deadline;  /* clock.h; 0 = none */
 };
 
 struct related_hit {
@@ -72,6 +73,10 @@ int related_run(struct related_scratch *scratch, const struct related_query *que
  * strength between two hits as their likeness. Returns how many there are now. */
 size_t related_diversify(struct related_scratch *scratch, const struct related_weights *weights,
                          float diversity, size_t limit);
+
+/* Overlaps and strength from the sums of products and the norms of the three groups. */
+void related_fill(struct related_hit *hit, const uint32_t *sums, const uint16_t *mine, const uint16_t *theirs,
+                  const struct related_weights *weights);
 
 /* Overlaps of one row with a vector, by the slow and obvious way: for explain and tests. */
 void related_compare(const struct feature_vector *source, const struct slice *slice, uint32_t row,

@@ -318,6 +318,49 @@ static void dates_change_rank_and_choice(void **state)
     }
 }
 
+/* ---- a budget of postings ---- */
+
+static bool contains(const struct related_hit *hits, size_t count, const struct related_hit *wanted)
+{
+    for (size_t i = 0; i < count; i++)
+        if (hits[i].slice == wanted->slice && hits[i].row == wanted->row)
+            return true;
+    return false;
+}
+
+/* A budget may miss hits, weak ones rather than strong ones, but what it finds has the figures of the slow
+ * way. */
+static void a_budget_never_changes_figures(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct related_hit expected[3000];
+    size_t kept = 0, wanted = 0, firsts = 0, rounds = 0;
+    for (int round = 0; round < 100; round++) {
+        choose_source(fixture);
+        struct related_query query = query_for(fixture);
+        query.postings = 1;
+        const struct related_hit *hits;
+        size_t count;
+        assert_int_equal(related_run(fixture->scratch, &query, &hits, &count, NULL), 0);
+        size_t all = reference(&query, expected);
+        assert_true(count <= all);
+        for (size_t i = 0; i < count; i++) {
+            struct related_hit slow;
+            related_compare(query.source, hits[i].slice, hits[i].row, &query.weights, &slow);
+            assert_true(hits[i].strength == slow.strength && hits[i].similarity == slow.similarity);
+            assert_true(i == 0 || hits[i - 1].rank >= hits[i].rank);
+        }
+        for (size_t i = 0; i < all; i++)
+            kept += contains(hits, count, &expected[i]);
+        wanted += all;
+        firsts += all != 0 && contains(hits, count, &expected[0]);
+        rounds += all != 0;
+    }
+    assert_true(firsts == rounds); /* the source itself is the strongest: nothing excludes it here */
+    assert_true(kept * 10 >= wanted * 8);
+    assert_true(kept < wanted); /* the budget was too small for all of them: else this tests nothing */
+}
+
 /* ---- properties ---- */
 
 static struct slice *any_row(struct fixture *fixture, uint32_t *row)
@@ -536,6 +579,7 @@ int main(void)
         cmocka_unit_test(filters_hold),
         cmocka_unit_test(weights_of_a_call_count),
         cmocka_unit_test(dates_change_rank_and_choice),
+        cmocka_unit_test(a_budget_never_changes_figures),
         cmocka_unit_test(strengths_are_symmetric_and_bounded),
         cmocka_unit_test(a_copy_has_similarity_one),
         cmocka_unit_test(nothing_wanted_nothing_found),
