@@ -23,7 +23,9 @@
 #define NORM_MOST (FEATURE_SCALE * NORM_SCALE * 1.1F)
 
 /* Candidates are looked through when there are this many more than wanted. */
-#define CANDIDATES_MORE 1024
+#define CANDIDATES_MORE 256
+/* Where lists are cut, a sum may lack this part of what it would be. */
+#define CUT_SLACK 0.7F
 /* Of a budget, a slice gets its share by rows and this. */
 #define BUDGET_LEAST 512
 
@@ -33,8 +35,15 @@ struct posting_list {
     uint32_t factor; /* what a weight of 1 adds to a sum */
 };
 
+/* Small enough for the first cache, whatever the number of features is. */
+struct place {
+    uint32_t number; /* DICTIONARY_NONE: free */
+    uint32_t position;
+};
+
 struct candidate {
     uint32_t row;
+    enum { NOT_LOOKED_UP, SHOWN, NOT_SHOWN } state;
     float recency;
 };
 
@@ -49,17 +58,19 @@ struct scorer {
     size_t list_capacity;
     uint32_t *sums; /* by row */
     size_t sum_capacity;
-    uint32_t tag;        /* of this run */
-    uint16_t *positions; /* by feature number: place in the source + 1; all zero between runs */
-    size_t position_capacity;
+    uint32_t tag;         /* of this run */
+    struct place *places; /* of this slice's feature numbers in the source: a hash table */
+    size_t place_capacity;
+    size_t place_mask;
     struct candidate *candidates;
     size_t candidate_capacity;
+    size_t candidate_room; /* how many there may be before they are looked through */
     size_t candidate_count;
     float *keys;
     size_t key_capacity;
     struct resolved_filter resolved;
     struct slice *slice; /* of this run */
-    float unread;        /* what cut lists may have kept from a sum, at a guess */
+    float read;          /* the part of its sum that a row has at least: 1 unless lists were cut */
 };
 
 struct scorer *scorer_new(void)
@@ -75,7 +86,7 @@ void scorer_free(struct scorer *scorer)
     free(scorer->numbers);
     free(scorer->lists);
     free(scorer->sums);
-    free(scorer->positions);
+    free(scorer->places);
     free(scorer->candidates);
     free(scorer->keys);
     resolved_filter_release(&scorer->resolved);
@@ -163,7 +174,7 @@ static void cut_lists(struct scorer *scorer, size_t count)
         total += (uint64_t)(scorer->lists[i].end - scorer->lists[i].first);
         mass += scorer->lists[i].factor;
     }
-    scorer->unread = 0;
+    scorer->read = 1;
     if (scorer->query->postings == 0)
         return;
     double budget = (double)scorer->query->postings * scorer->slice->rows->count / (double)scorer->total_rows;
@@ -177,14 +188,11 @@ static void cut_lists(struct scorer *scorer, size_t count)
         mass -= list->factor;
         if (length > share) {
             list->end = list->first + (size_t)share;
-            scorer->unread += (float)list->factor * (float)POSTING_WEIGHT(*list->end);
             length = share;
         }
         budget = budget > length ? budget - length : 0;
     }
-    /* a related row shares some of these features, not all, and has them lighter than where the list was cut
-     */
-    scorer->unread /= 8 * SUM_ONE;
+    scorer->read = CUT_SLACK;
 }
 
 /* ---- candidates ---- */
@@ -246,11 +254,13 @@ static float sum_of(const struct scorer *scorer, uint32_t row)
     return (float)(scorer->sums[row] - (scorer->tag << SUM_BITS)) / SUM_ONE;
 }
 
-/* The lowest strength of a row with this sum: the norms at their largest, every factor rounded up, and the
- * three parts equal, which makes most of 1 - x + 1 - y + 1 - z (inequality of the means). */
+/* The lowest strength of a row with this sum: the norms at their largest, every factor rounded up (the
+ * weights of a vector of n components add up to no more than the root of n times its length), and the three
+ * parts equal, which makes most of (1 - x)(1 - y)(1 - z) by the inequality of the means. */
 static float lowest_strength(const struct scorer *scorer, float sum)
 {
-    float rounding = (float)scorer->query->source->count * 255.0F / SUM_ONE;
+    float rounding =
+        sqrtf((float)(GROUP_COUNT * scorer->query->source->count)) * (NORM_MOST / NORM_SCALE) / SUM_ONE;
     float parts = (sum - rounding) * (NORM_LEAST / NORM_MOST);
     if (parts <= 0)
         return 0;
@@ -290,23 +300,63 @@ static float select_key(float *keys, size_t count, size_t wanted)
     }
 }
 
+static bool is_dated(const struct related_query *query)
+{
+    return query->half_life_now > 0 || query->half_life_source > 0;
+}
+
+/* False if the candidate must not be shown. */
+static bool look_up(const struct scorer *scorer, struct candidate *candidate)
+{
+    if (candidate->state == NOT_LOOKED_UP) {
+        const struct related_query *query = scorer->query;
+        candidate->state = may_be_shown(scorer, candidate->row) ? SHOWN : NOT_SHOWN;
+        if (candidate->state == SHOWN && is_dated(query))
+            candidate->recency = recency_of(query, scorer->slice->rows->published[candidate->row]);
+    }
+    return candidate->state == SHOWN;
+}
+
+/* The `limit`-th largest of the ranks that candidates have for certain, of those alone whose sum reaches
+ * `floor` and that may be shown; 0 if there are not so many. */
+static float certain_rank(struct scorer *scorer, float floor)
+{
+    size_t count = 0;
+    bool dated = is_dated(scorer->query);
+    for (size_t i = 0; i < scorer->candidate_count; i++) {
+        struct candidate *candidate = &scorer->candidates[i];
+        float sum = sum_of(scorer, candidate->row);
+        if (sum >= floor && look_up(scorer, candidate))
+            scorer->keys[count++] = dated ? lowest_strength(scorer, sum) * candidate->recency : sum;
+    }
+    size_t limit = scorer->query->limit;
+    if (count < limit)
+        return 0;
+    float key = select_key(scorer->keys, count, limit);
+    return dated ? key : lowest_strength(scorer, key);
+}
+
 /* Raises the threshold to what the `limit`-th best candidate has for certain, and drops those below it: they
- * come again if their sums grow past it. Returns the threshold. */
+ * come again if their sums grow past it. To look a row up costs more than to add a posting, so that is done
+ * for the best first, and for the others only if too few of these may be shown. */
 static float narrow(struct scorer *scorer, float threshold)
 {
     size_t count = scorer->candidate_count;
-    size_t limit = scorer->query->limit;
+    size_t wanted = scorer->query->limit * 2;
     scorer->keys = memory_grow(scorer->keys, &scorer->key_capacity, count, sizeof *scorer->keys);
-    for (size_t i = 0; i < count; i++)
-        scorer->keys[i] = lowest_strength(scorer, sum_of(scorer, scorer->candidates[i].row)) *
-                          scorer->candidates[i].recency;
-    if (count > limit) {
-        float certain = select_key(scorer->keys, count, limit) - scorer->unread;
-        threshold = certain > threshold ? certain : threshold;
+    float certain = 0;
+    if (count > wanted && !is_dated(scorer->query)) {
+        for (size_t i = 0; i < count; i++)
+            scorer->keys[i] = sum_of(scorer, scorer->candidates[i].row);
+        certain = certain_rank(scorer, select_key(scorer->keys, count, wanted));
     }
+    if (certain <= 0)
+        certain = certain_rank(scorer, 0);
+    threshold = certain > threshold ? certain : threshold;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (sum_of(scorer, scorer->candidates[i].row) >= threshold)
+        if (scorer->candidates[i].state != NOT_SHOWN &&
+            sum_of(scorer, scorer->candidates[i].row) >= threshold)
             scorer->candidates[kept++] = scorer->candidates[i];
     scorer->candidate_count = kept;
     return threshold;
@@ -315,18 +365,16 @@ static float narrow(struct scorer *scorer, float threshold)
 /* Where narrowing did not help, there is to be room for as many again. */
 static float add_candidate(struct scorer *scorer, uint32_t row, float threshold)
 {
-    if (!may_be_shown(scorer, row))
-        return threshold;
-    const struct related_query *query = scorer->query;
-    bool dated = query->half_life_now > 0 || query->half_life_source > 0;
     scorer->candidates[scorer->candidate_count++] =
-        (struct candidate){row, dated ? recency_of(query, scorer->slice->rows->published[row]) : 1.0F};
-    if (scorer->candidate_count < scorer->candidate_capacity)
+        (struct candidate){.row = row, .state = NOT_LOOKED_UP, .recency = 1};
+    if (scorer->candidate_count < scorer->candidate_room)
         return threshold;
     threshold = narrow(scorer, threshold);
-    if (scorer->candidate_count > scorer->candidate_capacity / 2)
+    if (scorer->candidate_count > scorer->candidate_room / 2) {
+        scorer->candidate_room *= 2;
         scorer->candidates = memory_grow(scorer->candidates, &scorer->candidate_capacity,
-                                         scorer->candidate_capacity * 2, sizeof *scorer->candidates);
+                                         scorer->candidate_room, sizeof *scorer->candidates);
+    }
     return threshold;
 }
 
@@ -359,11 +407,38 @@ static float add_list(struct scorer *scorer, const struct posting_list *list, fl
 
 /* ---- exact strengths ---- */
 
-static void set_positions(struct scorer *scorer, const uint32_t *numbers, bool there)
+#define PLACES_EACH 8 /* mostly free: a number that is not there is known by one look */
+
+static size_t place_of(const struct scorer *scorer, uint32_t number)
 {
-    for (size_t i = 0; i < scorer->query->source->count; i++)
-        if (numbers[i] != DICTIONARY_NONE)
-            scorer->positions[numbers[i]] = (uint16_t)(there ? i + 1 : 0);
+    return (size_t)(number * UINT64_C(0x9E3779B97F4A7C15) >> 32) & scorer->place_mask; /* Fibonacci hashing */
+}
+
+static void set_places(struct scorer *scorer, const uint32_t *numbers)
+{
+    size_t source = scorer->query->source->count;
+    size_t count = 64;
+    while (count < source * PLACES_EACH)
+        count *= 2;
+    scorer->places = memory_grow(scorer->places, &scorer->place_capacity, count, sizeof *scorer->places);
+    scorer->place_mask = count - 1;
+    memset(scorer->places, 0xff, count * sizeof *scorer->places);
+    for (size_t i = 0; i < source; i++) {
+        size_t at = place_of(scorer, numbers[i]);
+        while (scorer->places[at].number != DICTIONARY_NONE)
+            at = (at + 1) & scorer->place_mask;
+        scorer->places[at] = (struct place){numbers[i], (uint32_t)i};
+    }
+}
+
+/* The source's feature with this number, or NULL. */
+static const struct feature *find_place(const struct scorer *scorer, uint32_t number)
+{
+    for (size_t at = place_of(scorer, number); scorer->places[at].number != DICTIONARY_NONE;
+         at = (at + 1) & scorer->place_mask)
+        if (scorer->places[at].number == number)
+            return &scorer->query->source->items[scorer->places[at].position];
+    return NULL;
 }
 
 static void compare(const struct scorer *scorer, uint32_t row, struct related_hit *hit)
@@ -372,13 +447,30 @@ static void compare(const struct scorer *scorer, uint32_t row, struct related_hi
     const struct feature_vector *source = scorer->query->source;
     uint32_t sums[GROUP_COUNT] = {0};
     for (uint32_t at = features->vector_starts[row]; at < features->vector_starts[row + 1]; at++) {
-        uint16_t position = scorer->positions[features->vector_features[at]];
-        if (position == 0)
+        const struct feature *feature = find_place(scorer, features->vector_features[at]);
+        if (feature == NULL)
             continue;
-        const struct feature *feature = &source->items[position - 1];
         sums[feature_group(feature->kind)] += (uint32_t)feature->weight * features->vector_weights[at];
     }
     related_fill(hit, sums, source->norms, features_norms(features, row), &scorer->query->weights);
+}
+
+/* Vectors lie all over a large file: their lines are asked for some candidates ahead. */
+#define AHEAD 6
+
+static void prefetch_vector(const struct scorer *scorer, size_t candidate)
+{
+    const struct features *features = &scorer->slice->features;
+    if (candidate + AHEAD < scorer->candidate_count)
+        __builtin_prefetch(&features->vector_starts[scorer->candidates[candidate + AHEAD].row]);
+    if (candidate >= scorer->candidate_count)
+        return;
+    uint32_t row = scorer->candidates[candidate].row;
+    uint32_t start = features->vector_starts[row];
+    for (uint32_t at = start; at < start + 64; at += 16)
+        __builtin_prefetch(&features->vector_features[at]);
+    __builtin_prefetch(&features->vector_weights[start]);
+    __builtin_prefetch(features_norms(features, row));
 }
 
 static void compare_candidates(struct scorer *scorer, uint32_t slice_number, float threshold,
@@ -387,9 +479,10 @@ static void compare_candidates(struct scorer *scorer, uint32_t slice_number, flo
     const struct related_query *query = scorer->query;
     narrow(scorer, threshold);
     for (size_t i = 0; i < scorer->candidate_count; i++) {
-        const struct candidate *candidate = &scorer->candidates[i];
-        float highest = (sum_of(scorer, candidate->row) + scorer->unread) * candidate->recency;
-        if (best->count == best->limit && highest < best->items[0].rank)
+        struct candidate *candidate = &scorer->candidates[i];
+        prefetch_vector(scorer, i + AHEAD / 2);
+        float highest = sum_of(scorer, candidate->row) * candidate->recency / scorer->read;
+        if ((best->count == best->limit && highest < best->items[0].rank) || !look_up(scorer, candidate))
             continue;
         struct related_hit hit = {
             .slice = scorer->slice, .slice_number = slice_number, .row = candidate->row};
@@ -406,7 +499,6 @@ static void compare_candidates(struct scorer *scorer, uint32_t slice_number, flo
 static void prepare(struct scorer *scorer)
 {
     size_t rows = scorer->slice->rows->count;
-    size_t features = scorer->slice->features.terms.count;
     if (rows > scorer->sum_capacity) {
         free(scorer->sums);
         scorer->sums = memory_zeroed(rows, sizeof *scorer->sums);
@@ -418,13 +510,9 @@ static void prepare(struct scorer *scorer)
         scorer->tag = 0;
     }
     scorer->tag++;
-    if (features > scorer->position_capacity) {
-        free(scorer->positions);
-        scorer->positions = memory_zeroed(features, sizeof *scorer->positions);
-        scorer->position_capacity = features;
-    }
-    scorer->candidates = memory_grow(scorer->candidates, &scorer->candidate_capacity,
-                                     scorer->query->limit + CANDIDATES_MORE, sizeof *scorer->candidates);
+    scorer->candidate_room = scorer->query->limit * 2 + CANDIDATES_MORE;
+    scorer->candidates = memory_grow(scorer->candidates, &scorer->candidate_capacity, scorer->candidate_room,
+                                     sizeof *scorer->candidates);
     scorer->candidate_count = 0;
 }
 
@@ -443,10 +531,11 @@ void scorer_run(struct scorer *scorer, uint32_t slice_number, struct best_hits *
     float threshold = query->min_strength;
     if (best->count == best->limit && best->items[0].rank > threshold)
         threshold = best->items[0].rank;
-    threshold -= scorer->unread;
-    for (size_t i = 0; i < count; i++)
+    threshold *= scorer->read;
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(scorer->lists[i + 1 < count ? i + 1 : i].first);
         threshold = add_list(scorer, &scorer->lists[i], threshold);
-    set_positions(scorer, numbers, true);
+    }
+    set_places(scorer, numbers);
     compare_candidates(scorer, slice_number, threshold, best);
-    set_positions(scorer, numbers, false);
 }
