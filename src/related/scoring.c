@@ -164,35 +164,41 @@ static int shortest_first(const void *left, const void *right)
     return (a->end - a->first > b->end - b->first) - (a->end - a->first < b->end - b->first);
 }
 
-/* Each list may read of the budget in proportion to what it can add; what short ones leave goes to longer
+/* A list's claim on the budget: the square of the most that it adds to a sum. Of what was tried (the factor,
+ * its square, its root, factor times heaviest weight, times the square of that) it keeps most of the strength
+ * of the ten best. */
+static double claim_of(const struct posting_list *list)
+{
+    double most = (double)list->factor * POSTING_WEIGHT(*list->first);
+    return most * most;
+}
+
+/* Shares the slice's part of the budget among the lists by their claims; what short ones leave goes to longer
  * ones. */
 static void cut_lists(struct scorer *scorer, size_t count)
 {
     uint64_t total = 0;
-    double mass = 0;
+    double claims = 0;
     for (size_t i = 0; i < count; i++) {
         total += (uint64_t)(scorer->lists[i].end - scorer->lists[i].first);
-        mass += scorer->lists[i].factor;
+        claims += claim_of(&scorer->lists[i]);
     }
-    scorer->read = 1;
-    if (scorer->query->postings == 0)
-        return;
     double budget = (double)scorer->query->postings * scorer->slice->rows->count / (double)scorer->total_rows;
-    budget += BUDGET_LEAST;
-    if ((double)total <= budget)
+    scorer->read = 1;
+    if (scorer->query->postings == 0 || (double)total <= budget + BUDGET_LEAST)
         return;
+    scorer->read = CUT_SLACK;
+    budget += BUDGET_LEAST;
+    qsort(scorer->lists, count, sizeof *scorer->lists, shortest_first);
     for (size_t i = 0; i < count; i++) {
         struct posting_list *list = &scorer->lists[i];
-        double length = (double)(list->end - list->first);
-        double share = ceil(budget * list->factor / mass);
-        mass -= list->factor;
-        if (length > share) {
-            list->end = list->first + (size_t)share;
-            length = share;
-        }
-        budget = budget > length ? budget - length : 0;
+        double claim = claim_of(list);
+        size_t share = (size_t)ceil(budget * claim / claims);
+        if ((size_t)(list->end - list->first) > share)
+            list->end = list->first + share;
+        claims -= claim;
+        budget = fmax(budget - (double)(list->end - list->first), 0);
     }
-    scorer->read = CUT_SLACK;
 }
 
 /* ---- candidates ---- */
@@ -526,7 +532,6 @@ void scorer_run(struct scorer *scorer, uint32_t slice_number, struct best_hits *
         return;
     prepare(scorer);
     filter_resolve(query->filter, scorer->slice, &scorer->resolved);
-    qsort(scorer->lists, count, sizeof *scorer->lists, shortest_first);
     cut_lists(scorer, count);
     float threshold = query->min_strength;
     if (best->count == best->limit && best->items[0].rank > threshold)
