@@ -280,6 +280,7 @@ static int open_index(struct daemon *daemon, struct error *error)
         .default_language = service->default_language,
         .title_weight = service->title_weight,
         .key_terms = service->key_terms,
+        .copy_similarity = config->index_copy_similarity,
         .builders = (size_t)config->index_builders,
         .tuning = tuning_of(config),
         .published = published,

@@ -46,8 +46,9 @@ static bool add_article(void *context, uint64_t revision, const char *id, const 
     range->failed = xapian_writer_add(range->writer, (uint32_t)revision, document.terms, document.term_count,
                                       &range->error) != XAPIAN_OK;
     if (!range->failed) {
-        rows_builder_add(range->rows, (uint32_t)revision, article, document.language, document.length, views);
-        features_builder_add(range->features, document.features);
+        rows_builder_add(range->rows, (uint32_t)revision, article, document.language, document.length, views,
+                         document.signature);
+        features_builder_add(range->features, document.features, 0); /* copies are marked on delivery */
         if (build->articles != NULL)
             atomic_fetch_add(build->articles, 1);
     }

@@ -81,7 +81,10 @@ static bool add_article(void *context, uint64_t docid, const char *id, const cha
     struct document document;
     document_make(adding->catch_up->maker, &adding->generation->settings,
                   &adding->generation->epoch->statistics, article, &document);
-    adding->failed = hot_add(adding->hot, (uint32_t)docid, article, &document, views, adding->error) != 0;
+    uint32_t original =
+        copy_marks_article(adding->generation->copies, (uint32_t)docid, article, document.signature);
+    adding->failed =
+        hot_add(adding->hot, (uint32_t)docid, article, &document, views, original, adding->error) != 0;
     article_free(article);
     return !adding->failed;
 }
@@ -98,6 +101,7 @@ static int add_present(struct catch_up *catch_up, struct generation *generation,
     struct adding adding = {
         .catch_up = catch_up, .generation = generation, .hot = generation_active(generation), .error = error};
     uint64_t next;
+    copy_finder_rewind(generation->copies, generation->position); /* the batch may be tried again */
     if (store_scan(catch_up->reader, generation->position + 1, UINT32_MAX, BATCH_ARTICLES, add_article,
                    &adding, &next, error) != 0 ||
         adding.failed)
@@ -191,7 +195,9 @@ static bool recall_article(void *context, uint64_t docid, const char *id, const 
     struct document document;
     document_make(recall->catch_up->maker, &recall->generation->settings,
                   &recall->generation->epoch->statistics, article, &document);
-    hot_recall(recall->hot, (uint32_t)docid, article, &document, views);
+    uint32_t original =
+        copy_marks_article(recall->generation->copies, (uint32_t)docid, article, document.signature);
+    hot_recall(recall->hot, (uint32_t)docid, article, &document, views, original);
     article_free(article);
     return true;
 }

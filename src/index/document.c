@@ -110,5 +110,6 @@ void document_make(struct document_maker *maker, const struct document_settings 
         .features = &maker->vector,
         .length = analysis.length,
         .language = language_code(analysis.language),
+        .signature = analysis.signature,
     };
 }

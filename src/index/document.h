@@ -17,6 +17,7 @@ struct document_settings {
     double title_weight;   /* a title word counts this often */
     double average_length; /* words; frozen for each generation */
     size_t key_terms;
+    double copy_similarity; /* articles that resemble each other so much are copies of one story */
 };
 
 /* Used while a generation has no articles to average over. */
@@ -35,6 +36,7 @@ struct document {
     const struct feature_vector *features;
     uint32_t length;      /* words */
     const char *language; /* code in force */
+    const struct signature *signature;
 };
 
 struct document_maker;

@@ -64,28 +64,29 @@ struct refeature {
     size_t slice_count;
     size_t slice; /* where we are */
     uint32_t row;
-    const struct statistics *statistics;
-    size_t key_terms;
+    const struct epoch_work *settings;
     struct features_builder *builder;
     struct feature_vector old;
     struct feature_vector vector;
 };
 
-/* The names of a row stay, its key terms are chosen again. */
+/* The names of a row stay, its key terms are chosen again, its original is found again. */
 static void add_row(struct refeature *work, const struct xapian_stem *stems, size_t count)
 {
+    const struct epoch_work *settings = work->settings;
+    const struct slice *slice = work->slices[work->slice];
     feature_vector_clear(&work->vector);
-    features_vector(&work->slices[work->slice]->features, work->row, &work->old);
+    features_vector(&slice->features, work->row, &work->old);
     for (size_t i = 0; i < work->old.count; i++) {
         const struct feature *feature = &work->old.items[i];
         if (feature->kind != FEATURE_TERM)
-            feature_vector_add_name(&work->vector, work->statistics, (enum name_kind)feature->kind,
-                                    feature->term, feature->length, feature->display,
-                                    feature->display_length);
+            feature_vector_add_name(&work->vector, &settings->epoch->statistics,
+                                    (enum name_kind)feature->kind, feature->term, feature->length,
+                                    feature->display, feature->display_length);
     }
-    feature_vector_add_stems(&work->vector, work->statistics, stems, count, work->key_terms);
+    feature_vector_add_stems(&work->vector, &settings->epoch->statistics, stems, count, settings->key_terms);
     feature_vector_finish(&work->vector);
-    features_builder_add(work->builder, &work->vector);
+    features_builder_add(work->builder, &work->vector, copy_marks_row(settings->copies, slice, work->row));
 }
 
 static bool more_rows(struct refeature *work)
@@ -114,15 +115,13 @@ static bool visit_document(void *context, uint32_t docid, const struct xapian_st
 }
 
 static int refeature(const char *xapian_path, const struct slice *const *slices, size_t slice_count,
-                     const struct epoch *epoch, size_t key_terms, struct image_bytes *features,
-                     struct error *error)
+                     const struct epoch_work *settings, struct image_bytes *features, struct error *error)
 {
     struct refeature work = {
         .slices = slices,
         .slice_count = slice_count,
-        .statistics = &epoch->statistics,
-        .key_terms = key_terms,
-        .builder = features_builder_new(epoch->statistics.epoch),
+        .settings = settings,
+        .builder = features_builder_new(settings->epoch->statistics.epoch),
     };
     int result = xapian_all_documents(xapian_path, visit_document, &work, error) == XAPIAN_OK ? 0 : -1;
     if (result == 0) {
@@ -138,21 +137,22 @@ static int refeature(const char *xapian_path, const struct slice *const *slices,
     return result;
 }
 
-int epoch_refeature_segment(struct segment *segment, const struct epoch *epoch, size_t key_terms,
-                            struct segment **result, struct error *error)
+int epoch_refeature_segment(struct segment *segment, const struct epoch_work *work, struct segment **result,
+                            struct error *error)
 {
     const struct slice *slice = segment->slice;
+    uint32_t epoch = work->epoch->statistics.epoch;
     struct image_bytes features;
-    if (refeature(segment->place->xapian_path, &slice, 1, epoch, key_terms, &features, error) != 0)
+    if (refeature(segment->place->xapian_path, &slice, 1, work, &features, error) != 0)
         return -1;
-    char *path = segment_features_path(segment->place->directory, epoch->statistics.epoch);
+    char *path = segment_features_path(segment->place->directory, epoch);
     int status = file_replace(path, features.data, features.length, error);
     free(path);
     image_bytes_release(&features);
-    return status == 0 ? segment_with_features(segment, epoch->statistics.epoch, result, error) : -1;
+    return status == 0 ? segment_with_features(segment, epoch, result, error) : -1;
 }
 
-int epoch_refeature_hot(const struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
+int epoch_refeature_hot(const struct hot *hot, const struct epoch_work *work, uint64_t revision,
                         struct slice **result, struct error *error)
 {
     *result = NULL;
@@ -169,7 +169,7 @@ int epoch_refeature_hot(const struct hot *hot, const struct epoch *epoch, size_t
         slice_inherit(joined, hot->slices[i]);
     const struct slice *slice = joined;
     struct image_bytes features;
-    int status = refeature(hot->place->xapian_path, &slice, 1, epoch, key_terms, &features, error);
+    int status = refeature(hot->place->xapian_path, &slice, 1, work, &features, error);
     if (status == 0)
         status = slice_with_features(joined, features, result, error);
     slice_release(joined);

@@ -17,6 +17,7 @@ enum section {
     SECTION_VECTOR_FEATURES,
     SECTION_VECTOR_WEIGHTS,
     SECTION_NORMS,
+    SECTION_ORIGINALS,
     SECTION_TERMS,
     SECTION_COUNT = SECTION_TERMS + DICTIONARY_SECTIONS
 };
@@ -38,6 +39,7 @@ static bool sections_fit(struct features *features)
     size_t vector_features;
     size_t vector_weights;
     size_t norms;
+    size_t originals;
     features->kinds = image_section(image, SECTION_KINDS, 1, &kinds);
     features->posting_starts = image_section(image, SECTION_POSTING_STARTS, 8, &posting_starts);
     features->postings = image_section(image, SECTION_POSTINGS, 4, &postings);
@@ -45,13 +47,14 @@ static bool sections_fit(struct features *features)
     features->vector_features = image_section(image, SECTION_VECTOR_FEATURES, 4, &vector_features);
     features->vector_weights = image_section(image, SECTION_VECTOR_WEIGHTS, 1, &vector_weights);
     features->norms = image_section(image, SECTION_NORMS, 2, &norms);
+    features->originals = image_section(image, SECTION_ORIGINALS, 4, &originals);
     if (!dictionary_open(image, SECTION_TERMS, &features->terms))
         return false;
     size_t n = features->terms.count;
     size_t rows = features->row_count;
     return kinds == n && posting_starts == n + 1 && features->posting_starts[n] == postings &&
            vector_starts == rows + 1 && features->vector_starts[rows] == vector_features &&
-           vector_weights == vector_features && norms == rows * (GROUP_COUNT + 1);
+           vector_weights == vector_features && norms == rows * (GROUP_COUNT + 1) && originals == rows;
 }
 
 int features_open(const char *data, size_t length, struct features *features, struct error *error)
@@ -112,6 +115,7 @@ struct features_builder {
     struct buffer vector_features;
     struct buffer vector_weights;
     struct buffer norms;
+    struct buffer originals;
 };
 
 struct features_builder *features_builder_new(uint32_t epoch)
@@ -134,10 +138,12 @@ void features_builder_free(struct features_builder *builder)
     buffer_release(&builder->vector_features);
     buffer_release(&builder->vector_weights);
     buffer_release(&builder->norms);
+    buffer_release(&builder->originals);
     free(builder);
 }
 
-void features_builder_add(struct features_builder *builder, const struct feature_vector *vector)
+void features_builder_add(struct features_builder *builder, const struct feature_vector *vector,
+                          uint32_t original)
 {
     for (size_t i = 0; i < vector->count; i++) {
         const struct feature *feature = &vector->items[i];
@@ -153,6 +159,7 @@ void features_builder_add(struct features_builder *builder, const struct feature
     buffer_append(&builder->vector_starts, &end, sizeof end);
     uint16_t norms[GROUP_COUNT + 1] = {vector->norms[0], vector->norms[1], vector->norms[2], 0};
     buffer_append(&builder->norms, norms, sizeof norms);
+    buffer_append(&builder->originals, &original, sizeof original);
     builder->header.row_count++;
 }
 
@@ -235,8 +242,17 @@ char *features_builder_finish(struct features_builder *builder, size_t *length)
     image_builder_add(&image, builder->vector_features.data, builder->vector_features.length);
     image_builder_add(&image, builder->vector_weights.data, builder->vector_weights.length);
     image_builder_add(&image, builder->norms.data, builder->norms.length);
+    image_builder_add(&image, builder->originals.data, builder->originals.length);
     dictionary_builder_write(&builder->terms, &image);
     free(starts);
     free(postings);
     return image_builder_finish(&image, length);
+}
+
+char *features_with_originals(const struct features *features, const uint32_t *originals)
+{
+    char *bytes = memory_copy_bytes(features->image.data, features->image.length);
+    size_t at = (size_t)((const char *)features->originals - features->image.data);
+    memcpy(bytes + at, originals, features->row_count * sizeof *originals);
+    return bytes;
 }

@@ -24,7 +24,8 @@ struct features {
     const uint32_t *vector_starts;  /* rows + 1 */
     const uint32_t *vector_features;
     const uint8_t *vector_weights;
-    const uint16_t *norms; /* GROUP_COUNT + 1 for each row, the last unused */
+    const uint16_t *norms;     /* GROUP_COUNT + 1 for each row, the last unused */
+    const uint32_t *originals; /* see features_original() */
 };
 
 int features_open(const char *data, size_t length, struct features *features, struct error *error);
@@ -32,6 +33,14 @@ int features_open(const char *data, size_t length, struct features *features, st
 static inline const uint16_t *features_norms(const struct features *features, uint32_t row)
 {
     return features->norms + (size_t)row * (GROUP_COUNT + 1);
+}
+
+/* The docid of the first article of the story that the row's article is a near-copy of (copy_finder.h); 0 if
+ * it is the first itself. That article need not exist any more: copies of one story have the same number all
+ * the same. */
+static inline uint32_t features_original(const struct features *features, uint32_t row)
+{
+    return features->originals[row];
 }
 
 /* The number of a feature; DICTIONARY_NONE if no row has it. `hash` is hash_bytes() of the term. */
@@ -50,9 +59,13 @@ void features_vector(const struct features *features, uint32_t row, struct featu
 struct features_builder;
 struct features_builder *features_builder_new(uint32_t epoch);
 void features_builder_free(struct features_builder *builder);
-/* Rows in order. The vector is finished. */
-void features_builder_add(struct features_builder *builder, const struct feature_vector *vector);
+/* Rows in order. The vector is finished. `original`: see features_original(). */
+void features_builder_add(struct features_builder *builder, const struct feature_vector *vector,
+                          uint32_t original);
 /* The image: new reference; the builder is used up. */
 char *features_builder_finish(struct features_builder *builder, size_t *length);
+
+/* A copy of the image's bytes with other originals, one for each row: new reference. */
+char *features_with_originals(const struct features *features, const uint32_t *originals);
 
 #endif

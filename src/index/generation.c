@@ -28,6 +28,7 @@ static struct generation *make(const struct generation_places *places, uint32_t 
     generation->directory = directory_of(places->data, number);
     generation->places = *places;
     generation->settings = *settings;
+    generation->copies = copy_finder_new(COPY_MEMORY, settings->copy_similarity);
     return generation;
 }
 
@@ -194,6 +195,7 @@ static bool bury(struct generation *generation, uint32_t docid, uint32_t revisio
     if (slice == NULL)
         return false;
     slice_kill(slice, docid, revision);
+    copy_finder_forget(generation->copies, docid);
     return true;
 }
 
@@ -239,8 +241,10 @@ int generation_load(const struct generation_places *places, uint32_t number,
     int failed = load_epoch(generation, &manifest, error) != 0 ||
                  load_segments(generation, &manifest, error) != 0 ||
                  load_tombstones(generation, &manifest, error) != 0;
-    if (!failed)
+    if (!failed) {
         remove_leftovers(generation, &manifest);
+        generation_recall_copies(generation);
+    }
     manifest_release(&manifest);
     if (failed) {
         generation_free(generation);
@@ -448,14 +452,17 @@ void generation_retire(struct generation *generation, struct segment_place *plac
 struct older {
     struct slice *slice;
     uint32_t revision;
+    struct copy_finder *copies;
 };
 
 static bool kill_older(void *context, uint32_t row)
 {
     const struct older *older = context;
     uint32_t docid = older->slice->rows->docids[row];
-    if (docid < older->revision)
+    if (docid < older->revision) {
         slice_kill(older->slice, docid, older->revision);
+        copy_finder_forget(older->copies, docid);
+    }
     return false; /* all of them */
 }
 
@@ -465,12 +472,12 @@ static void bury_all(struct generation *generation, const char *id, uint32_t rev
     size_t length = strlen(id);
     uint64_t hash = hash_bytes(id, length);
     for (size_t i = 0; i < generation->segment_count; i++) {
-        struct older older = {generation->segments[i]->slice, revision};
+        struct older older = {generation->segments[i]->slice, revision, generation->copies};
         rows_find_id(older.slice->rows, id, length, hash, kill_older, &older);
     }
     for (size_t i = 0; i < generation->hot_count; i++) {
         for (size_t j = 0; j < generation->hots[i]->slice_count; j++) {
-            struct older older = {generation->hots[i]->slices[j], revision};
+            struct older older = {generation->hots[i]->slices[j], revision, generation->copies};
             rows_find_id(older.slice->rows, id, length, hash, kill_older, &older);
         }
     }
@@ -484,6 +491,24 @@ void generation_apply(struct generation *generation, const struct store_change *
     /* a version that is here has buried those before it */
     if (!bury(generation, (uint32_t)change->previous, revision))
         bury_all(generation, id, revision);
+}
+
+void generation_recall_copies(struct generation *generation)
+{
+    size_t count = generation->segment_count;
+    for (size_t i = 0; i < generation->hot_count; i++)
+        count += generation->hots[i]->slice_count;
+    struct slice **slices = memory_zeroed(count, sizeof *slices);
+    size_t filled = 0;
+    for (size_t i = 0; i < generation->segment_count; i++)
+        slices[filled++] = generation->segments[i]->slice;
+    for (size_t i = 0; i < generation->hot_count; i++)
+        for (size_t j = 0; j < generation->hots[i]->slice_count; j++)
+            slices[filled++] = generation->hots[i]->slices[j];
+    copy_finder_free(generation->copies);
+    generation->copies = copy_finder_new(COPY_MEMORY, generation->settings.copy_similarity);
+    copy_marks_recall(generation->copies, slices, count);
+    free(slices);
 }
 
 char *generation_new_segment_name(struct generation *generation)
@@ -595,6 +620,7 @@ void generation_free(struct generation *generation)
     free(generation->segments);
     free(generation->hots);
     epoch_release(generation->epoch);
+    copy_finder_free(generation->copies);
     free(generation->directory);
     free(generation);
 }

@@ -11,6 +11,7 @@
 #ifndef STORYD_INDEX_GENERATION_H
 #define STORYD_INDEX_GENERATION_H
 
+#include "index/copy_marks.h"
 #include "index/hot.h"
 #include "index/manifest.h"
 #include "index/snapshot.h"
@@ -40,6 +41,7 @@ struct generation {
     uint32_t tombstones_number;
     struct segment_place **retired; /* not part of it any more, but the MANIFEST on disk may count on them */
     size_t retired_count;
+    struct copy_finder *copies; /* the newest articles, for those that come */
 };
 
 /* A new, empty one behind `position` (0: from the start), with its directory, MANIFEST not written yet.
@@ -88,6 +90,9 @@ void generation_retire(struct generation *generation, struct segment_place *plac
  * that exists is never missing. Applying a change again does nothing.
  */
 void generation_apply(struct generation *generation, const struct store_change *change, const char *id);
+
+/* Fills `copies` again from the segments and hot segments: after originals were found anew. */
+void generation_recall_copies(struct generation *generation);
 
 /* The name for the next segment, new reference. */
 char *generation_new_segment_name(struct generation *generation);

@@ -119,22 +119,23 @@ int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, uin
 }
 
 void hot_recall(struct hot *hot, uint32_t docid, const struct article *article,
-                const struct document *document, int64_t views)
+                const struct document *document, int64_t views, uint32_t original)
 {
     if (hot->pending_rows == NULL) {
         hot->pending_rows = rows_builder_new();
         hot->pending_features = features_builder_new(hot->epoch);
     }
-    rows_builder_add(hot->pending_rows, docid, article, document->language, document->length, views);
-    features_builder_add(hot->pending_features, document->features);
+    rows_builder_add(hot->pending_rows, docid, article, document->language, document->length, views,
+                     document->signature);
+    features_builder_add(hot->pending_features, document->features, original);
 }
 
 int hot_add(struct hot *hot, uint32_t docid, const struct article *article, const struct document *document,
-            int64_t views, struct error *error)
+            int64_t views, uint32_t original, struct error *error)
 {
     if (xapian_writer_add(hot->writer, docid, document->terms, document->term_count, error) != XAPIAN_OK)
         return -1;
-    hot_recall(hot, docid, article, document, views);
+    hot_recall(hot, docid, article, document, views, original);
     return 0;
 }
 

@@ -40,10 +40,11 @@ int hot_create(const char *hot_directory, const char *owner, uint64_t base, uint
 int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
                 struct hot **hot, struct error *error);
 
-/* Adds an article version. On failure everything since the last commit is gone from the database: call
- * hot_forget_pending() and add again, from there. */
+/* Adds an article version. `original`: the first article of its story (features_original()). On failure
+ * everything since the last commit is gone from the database: call hot_forget_pending() and add again, from
+ * there. */
 int hot_add(struct hot *hot, uint32_t docid, const struct article *article, const struct document *document,
-            int64_t views, struct error *error);
+            int64_t views, uint32_t original, struct error *error);
 
 /* Commits; `position` is the revision reached, which is published next: rows dead by then are
  * dropped when slices are joined. After a failure the database may hold the documents all the same; adding
@@ -53,7 +54,7 @@ int hot_commit(struct hot *hot, uint64_t position, struct error *error);
 /* Rebuilding the catalog of a database that was taken up: as hot_add and hot_commit, without touching Xapian.
  */
 void hot_recall(struct hot *hot, uint32_t docid, const struct article *article,
-                const struct document *document, int64_t views);
+                const struct document *document, int64_t views, uint32_t original);
 int hot_commit_recalled(struct hot *hot, struct error *error);
 
 /* Forgets what was added since the last commit. */

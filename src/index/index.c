@@ -106,7 +106,8 @@ static struct document_settings settings_of(const struct index_options *options)
 {
     return (struct document_settings){.default_language = options->default_language,
                                       .title_weight = options->title_weight,
-                                      .key_terms = options->key_terms};
+                                      .key_terms = options->key_terms,
+                                      .copy_similarity = options->copy_similarity};
 }
 
 static int begin_generation(struct index *index, uint32_t number, struct error *error)

@@ -28,6 +28,7 @@ struct index_options {
     const struct language *default_language;
     double title_weight;
     size_t key_terms;
+    double copy_similarity;
     size_t builders; /* threads for bulk building; 0: one for each core */
     struct index_tuning tuning;
     void (*published)(void *context,

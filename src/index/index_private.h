@@ -103,11 +103,17 @@ void *maintenance_main(void *index);
 int epoch_collect(const struct generation *generation, struct segment *const *segments, size_t segment_count,
                   const struct snapshot *snapshot, uint32_t number, struct epoch **epoch,
                   struct error *error);
+/* What features are made with. Segments and hot segments are taken in the order of docids. */
+struct epoch_work {
+    const struct epoch *epoch;
+    size_t key_terms;
+    struct copy_finder *copies; /* finds the originals of all rows again */
+};
 /* Writes features.E of a segment and gives the segment object that uses it (new). */
-int epoch_refeature_segment(struct segment *segment, const struct epoch *epoch, size_t key_terms,
-                            struct segment **result, struct error *error);
+int epoch_refeature_segment(struct segment *segment, const struct epoch_work *work, struct segment **result,
+                            struct error *error);
 /* The same for a hot segment, in memory: its rows in one slice (new; NULL if it has none). */
-int epoch_refeature_hot(const struct hot *hot, const struct epoch *epoch, size_t key_terms, uint64_t revision,
+int epoch_refeature_hot(const struct hot *hot, const struct epoch_work *work, uint64_t revision,
                         struct slice **result, struct error *error);
 
 /* reindex.c */

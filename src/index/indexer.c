@@ -183,14 +183,16 @@ struct bulk {
     struct catch_up *catch_up;
 };
 
-/* A new epoch may have begun while the segment was built. Releases the old object on success and on failure.
- */
-static int renew_if_old(const struct generation *live, struct segment **segment, struct error *error)
+/* Marks the near-copies, also of articles in the segments before. A new epoch may have begun while the
+ * segment was built: then its features are made again. Releases the old object on success and on failure. */
+static int finish_segment(const struct generation *live, struct segment **segment, struct error *error)
 {
-    if ((*segment)->slice->features.epoch == live->epoch->statistics.epoch)
-        return 0;
     struct segment *old = *segment;
-    int result = epoch_refeature_segment(old, live->epoch, live->settings.key_terms, segment, error);
+    struct epoch_work work = {live->epoch, live->settings.key_terms, live->copies};
+    copy_finder_rewind(live->copies, live->position); /* a former attempt may have failed */
+    bool current = old->slice->features.epoch == live->epoch->statistics.epoch;
+    int result = current ? copy_marks_segment(live->copies, old, segment, error)
+                         : epoch_refeature_segment(old, &work, segment, error);
     if (result != 0)
         atomic_store(&old->place->obsolete, true);
     segment_release(old);
@@ -218,7 +220,7 @@ static int deliver_segment(void *context, struct segment *segment, uint64_t last
     struct index *index = bulk->index;
     struct generation *live = index->live;
     uint64_t first = live->position + 1;
-    if (segment != NULL && renew_if_old(live, &segment, error) != 0)
+    if (segment != NULL && finish_segment(live, &segment, error) != 0)
         return -1;
     pthread_mutex_lock(&index->lock);
     if (segment != NULL)

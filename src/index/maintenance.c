@@ -177,10 +177,16 @@ static int run_merge(struct index *index, struct generation *live, struct view *
 struct renewed {
     struct generation *generation;
     struct epoch *epoch;
+    struct copy_finder *copies;
     struct segment **old;
     struct segment **new;
     size_t count;
 };
+
+static struct epoch_work work_of(const struct generation *live, const struct renewed *renewed)
+{
+    return (struct epoch_work){renewed->epoch, live->settings.key_terms, renewed->copies};
+}
 
 static struct segment *renewed_segment(const struct renewed *renewed, const struct segment *old)
 {
@@ -195,11 +201,11 @@ static struct segment *renewed_segment(const struct renewed *renewed, const stru
 static int renew_segments(struct generation *live, const struct renewed *renewed, struct segment **segments,
                           struct error *error)
 {
+    struct epoch_work work = work_of(live, renewed);
     for (size_t i = 0; i < live->segment_count; i++) {
         segments[i] = renewed_segment(renewed, live->segments[i]);
         if (segments[i] == NULL &&
-            epoch_refeature_segment(live->segments[i], renewed->epoch, live->settings.key_terms, &segments[i],
-                                    error) != 0)
+            epoch_refeature_segment(live->segments[i], &work, &segments[i], error) != 0)
             return -1;
     }
     return 0;
@@ -208,9 +214,9 @@ static int renew_segments(struct generation *live, const struct renewed *renewed
 static int renew_hots(struct generation *live, const struct renewed *renewed, struct slice **slices,
                       struct error *error)
 {
+    struct epoch_work work = work_of(live, renewed);
     for (size_t i = 0; i < live->hot_count; i++)
-        if (epoch_refeature_hot(live->hots[i], renewed->epoch, live->settings.key_terms, live->position,
-                                &slices[i], error) != 0)
+        if (epoch_refeature_hot(live->hots[i], &work, live->position, &slices[i], error) != 0)
             return -1;
     return 0;
 }
@@ -261,6 +267,7 @@ static int adopt_epoch(struct index *index, void *context, struct error *error)
     free(slices);
     if (result != 0)
         return -1;
+    generation_recall_copies(live);
     index_publish(index);
     counter_add(COUNTER_EPOCHS, 1);
     if (generation_save(live, error) != 0)
@@ -277,9 +284,11 @@ static int run_epoch(struct index *index, struct generation *live, struct view *
                                &renewed.epoch, error);
     release_snapshot(view);
     renewed.new = memory_zeroed(view->segment_count, sizeof *renewed.new);
+    renewed.copies = copy_finder_new(COPY_MEMORY, live->settings.copy_similarity);
+    struct epoch_work work = work_of(live, &renewed);
     for (; result == 0 && renewed.count < view->segment_count; renewed.count++) {
-        result = epoch_refeature_segment(view->segments[renewed.count], renewed.epoch,
-                                         live->settings.key_terms, &renewed.new[renewed.count], error);
+        result =
+            epoch_refeature_segment(view->segments[renewed.count], &work, &renewed.new[renewed.count], error);
         if (result != 0)
             break;
     }
@@ -288,6 +297,7 @@ static int run_epoch(struct index *index, struct generation *live, struct view *
     for (size_t i = 0; i < renewed.count; i++)
         segment_release(renewed.new[i]);
     free(renewed.new);
+    copy_finder_free(renewed.copies);
     epoch_release(renewed.epoch);
     return result;
 }

@@ -47,7 +47,22 @@ static int take_segment(void *context, struct segment *segment, uint64_t last, s
     return 0;
 }
 
-static int build_to(struct index *index, struct generation *generation, uint64_t last, struct error *error)
+/* The same for a segment that comes after originals have been found (renew_features). */
+static int take_marked_segment(void *context, struct segment *segment, uint64_t last, struct error *error)
+{
+    struct generation *generation = context;
+    struct segment *marked = NULL;
+    if (segment == NULL)
+        return take_segment(context, NULL, last, error);
+    int result = copy_marks_segment(generation->copies, segment, &marked, error);
+    if (result != 0)
+        atomic_store(&segment->place->obsolete, true);
+    segment_release(segment);
+    return result == 0 ? take_segment(context, marked, last, error) : -1;
+}
+
+static int build_to(struct index *index, struct generation *generation, uint64_t last,
+                    int (*deliver)(void *, struct segment *, uint64_t, struct error *), struct error *error)
 {
     struct build build = {
         .store = &index->options.store,
@@ -56,7 +71,7 @@ static int build_to(struct index *index, struct generation *generation, uint64_t
         .first = generation->position + 1,
         .last = last,
         .threads = index->options.builders,
-        .deliver = take_segment,
+        .deliver = deliver,
         .context = generation,
         .articles = &index->reindex.done,
         .stop = &index->stopping,
@@ -92,7 +107,25 @@ static int join_segments(struct generation *generation, struct error *error)
     return 0;
 }
 
-/* Statistics of the whole, and all key terms chosen with them. */
+static int renew_segments(struct generation *generation, const struct epoch_work *work, struct error *error)
+{
+    for (size_t i = 0; i < generation->segment_count; i++) {
+        struct segment *renewed;
+        char *old_path = segment_features_path(generation->segments[i]->place->directory,
+                                               generation->epoch->statistics.epoch);
+        int result = epoch_refeature_segment(generation->segments[i], work, &renewed, error);
+        if (result == 0) {
+            unlink(old_path);
+            generation_replace_segments(generation, i, 1, renewed);
+        }
+        free(old_path);
+        if (result != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Statistics of the whole, all key terms chosen with them, and all originals. */
 static int renew_features(struct generation *generation, struct error *error)
 {
     struct epoch *epoch;
@@ -100,20 +133,10 @@ static int renew_features(struct generation *generation, struct error *error)
     if (epoch_collect(generation, generation->segments, generation->segment_count, NULL, number, &epoch,
                       error) != 0)
         return -1;
-    for (size_t i = 0; i < generation->segment_count; i++) {
-        struct segment *renewed;
-        char *old_path = segment_features_path(generation->segments[i]->place->directory, number - 1);
-        int result = epoch_refeature_segment(generation->segments[i], epoch, generation->settings.key_terms,
-                                             &renewed, error);
-        if (result == 0) {
-            unlink(old_path);
-            generation_replace_segments(generation, i, 1, renewed);
-        }
-        free(old_path);
-        if (result != 0) {
-            epoch_release(epoch);
-            return -1;
-        }
+    struct epoch_work work = {epoch, generation->settings.key_terms, generation->copies};
+    if (renew_segments(generation, &work, error) != 0) {
+        epoch_release(epoch);
+        return -1;
     }
     struct buffer path = BUFFER_INIT;
     buffer_printf(&path, "%s/statistics.%u", generation->directory, number - 1);
@@ -239,7 +262,7 @@ static int catch_up_rounds(struct index *index, struct swap *swap, struct error 
         uint64_t head = head_of(index);
         uint64_t from = swap->killed_to + 1;
         if (head > swap->generation->position + CATCH_UP_SMALL &&
-            build_to(index, swap->generation, head, error) != 0)
+            build_to(index, swap->generation, head, take_marked_segment, error) != 0)
             return -1;
         if (catch_up_kill(swap->catch_up, swap->generation, from, swap->generation->position, error) != 0)
             return -1;
@@ -284,7 +307,7 @@ static int run(struct index *index, struct error *error)
         goto done;
     uint64_t head = head_of(index);
     set_phase(index, "building");
-    if (head != 0 && build_to(index, swap.generation, head, error) != 0)
+    if (head != 0 && build_to(index, swap.generation, head, take_segment, error) != 0)
         goto done;
     set_phase(index, "merging");
     if (join_segments(swap.generation, error) != 0)

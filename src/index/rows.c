@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ROWS_MAGIC UINT64_C(0x53574f5259545300) /* "\0STYROWS" */
-#define ROWS_VERSION 1
+#define ROWS_VERSION 2
 
 enum section {
     SECTION_HEADER,
@@ -29,6 +29,7 @@ enum section {
     SECTION_IDS,
     SECTION_CARD_STARTS,
     SECTION_CARDS,
+    SECTION_SIGNATURES,
     SECTION_NAMES,
     SECTION_COUNT = SECTION_NAMES + DICTIONARY_SECTIONS
 };
@@ -72,6 +73,7 @@ static bool open_columns(struct rows *rows)
     rows->author_starts = column(image, SECTION_AUTHOR_STARTS, 4, n + 1, &good);
     rows->id_starts = column(image, SECTION_ID_STARTS, 4, n + 1, &good);
     rows->card_starts = column(image, SECTION_CARD_STARTS, 8, n + 1, &good);
+    rows->signatures = column(image, SECTION_SIGNATURES, sizeof *rows->signatures, n, &good);
     return good;
 }
 
@@ -201,6 +203,7 @@ struct row_values {
     uint32_t views;
     const char *id;
     size_t id_length;
+    const struct signature *signature;
 };
 
 static void add_row(struct rows_builder *builder, const struct row_values *values)
@@ -219,11 +222,12 @@ static void add_row(struct rows_builder *builder, const struct row_values *value
     append_u32(&columns[SECTION_ID_STARTS], (uint32_t)columns[SECTION_IDS].length);
     uint64_t card_end = columns[SECTION_CARDS].length;
     buffer_append(&columns[SECTION_CARD_STARTS], &card_end, sizeof card_end);
+    buffer_append(&columns[SECTION_SIGNATURES], values->signature, sizeof *values->signature);
     builder->count++;
 }
 
 void rows_builder_add(struct rows_builder *builder, uint32_t docid, const struct article *article,
-                      const char *language, uint32_t length, int64_t views)
+                      const char *language, uint32_t length, int64_t views, const struct signature *signature)
 {
     for (size_t i = 0; i < article->authors.count; i++) {
         uint32_t author = add_name(builder, FIELD_AUTHOR, article->authors.names[i]);
@@ -244,6 +248,7 @@ void rows_builder_add(struct rows_builder *builder, uint32_t docid, const struct
                                                  : views),
         .id = article->id,
         .id_length = strlen(article->id),
+        .signature = signature,
     };
     add_row(builder, &values);
 }
@@ -279,6 +284,7 @@ void rows_builder_copy(struct rows_builder *builder, const struct rows *rows, ui
         .sentiment = rows->sentiment[row],
         .length = rows->lengths[row],
         .views = views,
+        .signature = &rows->signatures[row],
     };
     values.id = rows_id(rows, row, &values.id_length);
     add_row(builder, &values);

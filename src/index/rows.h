@@ -9,6 +9,7 @@
 
 #include "article/article.h"
 #include "index/dictionary.h"
+#include "text/signature.h"
 
 #define ROW_NONE UINT32_MAX
 #define ROWS_MAX (1U << 24) /* a posting holds 24 bits of row number */
@@ -36,7 +37,8 @@ struct rows {
     const char *ids;
     const uint64_t *card_starts;
     const char *cards;
-    struct dictionary names; /* categories, sources, languages, authors, under their Omega terms */
+    const struct signature *signatures; /* of the texts, see copy_finder.h */
+    struct dictionary names;            /* categories, sources, languages, authors, under their Omega terms */
 };
 
 /* `data` is borrowed and must outlive `rows`. unavailable if it is damaged. */
@@ -70,7 +72,8 @@ void rows_builder_free(struct rows_builder *builder);
 
 /* Rows are added in ascending docid order. `language` is the code in force (article's or default). */
 void rows_builder_add(struct rows_builder *builder, uint32_t docid, const struct article *article,
-                      const char *language, uint32_t length, int64_t views);
+                      const char *language, uint32_t length, int64_t views,
+                      const struct signature *signature);
 /* The same from another range, with the live view count. */
 void rows_builder_copy(struct rows_builder *builder, const struct rows *rows, uint32_t row, uint32_t views);
 uint32_t rows_builder_count(const struct rows_builder *builder);

@@ -148,7 +148,7 @@ void slices_join(struct slice *const *slices, size_t count, uint64_t revision, s
                 continue;
             rows_builder_copy(row_builder, slices[i]->rows, row, slice_row_views(slices[i], row));
             features_vector(&slices[i]->features, row, &vector);
-            features_builder_add(feature_builder, &vector);
+            features_builder_add(feature_builder, &vector, features_original(&slices[i]->features, row));
         }
     }
     feature_vector_release(&vector);

@@ -67,6 +67,8 @@ struct analyser {
     struct analysed_term *unsorted, *terms;
     struct sort_key *keys;
     size_t unsorted_capacity, term_capacity, key_capacity;
+    struct signature_maker signature_maker;
+    struct signature signature;
 };
 
 struct analyser *analyser_new(void)
@@ -198,9 +200,18 @@ static struct entry *add_occurrence(struct analyser *analyser, const char *text,
     return &analyser->entries[index];
 }
 
+static void add_body_word(struct analyser *analyser, const char *stem, size_t length, uint32_t position)
+{
+    struct entry *entry = add_occurrence(analyser, stem, length, position);
+    entry->body_count++;
+    signature_add(&analyser->signature_maker, entry->hash);
+}
+
 static void add_title_word(struct analyser *analyser, const char *stem, size_t length, uint32_t position)
 {
-    add_occurrence(analyser, stem, length, position)->title_count++;
+    struct entry *entry = add_occurrence(analyser, stem, length, position);
+    entry->title_count++;
+    signature_add(&analyser->signature_maker, entry->hash);
     buffer_clear(&analyser->scratch);
     buffer_append_string(&analyser->scratch, term_fields[FIELD_TITLE].prefix);
     buffer_append(&analyser->scratch, stem, length);
@@ -214,6 +225,7 @@ static uint32_t add_words(struct analyser *analyser, const struct buffer *text,
     struct tokeniser tokeniser;
     struct token token;
     tokeniser_init(&tokeniser, text->data, text->length);
+    signature_gap(&analyser->signature_maker);
     while (tokeniser_next(&tokeniser, &token)) {
         if (token.position > ANALYSE_WORDS_MAX)
             return ANALYSE_WORDS_MAX;
@@ -224,7 +236,7 @@ static uint32_t add_words(struct analyser *analyser, const struct buffer *text,
         if (title)
             add_title_word(analyser, stem, length, base + token.position);
         else
-            add_occurrence(analyser, stem, length, base + token.position)->body_count++;
+            add_body_word(analyser, stem, length, base + token.position);
     }
     return tokeniser.position < ANALYSE_WORDS_MAX ? tokeniser.position : ANALYSE_WORDS_MAX;
 }
@@ -402,6 +414,7 @@ void analyser_run(struct analyser *analyser, const struct article *article,
     analyser->entry_count = 0;
     analyser->occurrence_count = 0;
     slots_reset(analyser, SLOTS_MIN);
+    signature_begin(&analyser->signature_maker);
     analysis->length = add_text(analyser, article, language);
     add_boolean_terms(analyser, article, language);
     collect_positions(analyser);
@@ -409,4 +422,6 @@ void analyser_run(struct analyser *analyser, const struct article *article,
     analysis->terms = analyser->terms;
     analysis->term_count = analyser->entry_count;
     analysis->language = language;
+    signature_finish(&analyser->signature_maker, &analyser->signature);
+    analysis->signature = &analyser->signature;
 }

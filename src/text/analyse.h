@@ -11,6 +11,7 @@
 #include "article/article.h"
 #include "base/buffer.h"
 #include "text/language.h"
+#include "text/signature.h"
 
 #include <stdint.h>
 
@@ -56,6 +57,7 @@ struct analysis {
     size_t term_count;
     uint32_t length; /* words in title, summary and body: the document length of BM25 */
     const struct language *language;
+    const struct signature *signature; /* of title, summary and body, from the stems in their order */
 };
 
 struct analyser;

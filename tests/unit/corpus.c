@@ -165,8 +165,9 @@ void pile_add(struct pile *pile, uint32_t docid, const struct article *article)
     struct document document;
     struct error error = ERROR_INIT;
     document_make(pile->maker, &pile->settings, &pile->epoch->statistics, article, &document);
-    rows_builder_add(pile->rows, docid, article, document.language, document.length, article->views);
-    features_builder_add(pile->features, document.features);
+    rows_builder_add(pile->rows, docid, article, document.language, document.length, article->views,
+                     document.signature);
+    features_builder_add(pile->features, document.features, 0);
     if (pile->writer != NULL &&
         xapian_writer_add(pile->writer, docid, document.terms, document.term_count, &error) != XAPIAN_OK)
         fail_msg("%s", error.message);

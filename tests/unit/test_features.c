@@ -396,7 +396,7 @@ static char *make_image(struct kept *kept, struct epoch *epoch, size_t *length)
     for (uint32_t row = 0; row < ROWS; row++) {
         if (random_below(&random, 10) != 0)
             fill_at_random(&kept->vectors[row], epoch, &random, kept->texts[row]);
-        features_builder_add(builder, &kept->vectors[row]);
+        features_builder_add(builder, &kept->vectors[row], row * 3);
     }
     char *data = features_builder_finish(builder, length);
     features_builder_free(builder);
@@ -424,6 +424,7 @@ static void check_vector(const struct features *features, uint32_t row, const st
     }
     assert_memory_equal(found.norms, expected->norms, sizeof found.norms);
     assert_memory_equal(features_norms(features, row), expected->norms, sizeof found.norms);
+    assert_int_equal(features_original(features, row), row * 3);
     feature_vector_release(&found);
 }
 
@@ -496,7 +497,7 @@ static void names_are_displayed_as_first_written(void **state)
         feature_vector_add_name(&vector, &epoch->statistics, NAME_ORGANIZATION, "XORG:spotify", 12,
                                 displays[i], 7);
         feature_vector_finish(&vector);
-        features_builder_add(builder, &vector);
+        features_builder_add(builder, &vector, 0);
     }
     size_t length;
     char *data = features_builder_finish(builder, &length);

@@ -36,8 +36,9 @@ static void finish(struct rows_builder *builder, struct image_of_rows *image)
 static void add(struct rows_builder *builder, uint32_t docid, const char *text, int64_t views)
 {
     struct article *article = article_of(text);
+    struct signature signature = {{(uint8_t)docid, 7}};
     rows_builder_add(builder, docid, article, article->language[0] != '\0' ? article->language : "en",
-                     docid * 2, views);
+                     docid * 2, views, &signature);
     article_free(article);
 }
 
@@ -151,12 +152,13 @@ static void check_docids(struct random *random, uint32_t first, uint32_t sparsen
     uint32_t *expected = memory_allocate(DOCIDS * sizeof *expected);
     struct rows_builder *builder = rows_builder_new();
     struct article *article = article_of("{'id':'a','title':'T'}");
+    struct signature signature = {{0}};
     uint32_t count = 0;
     for (uint32_t i = 0; i < DOCIDS; i++) {
         expected[i] = ROW_NONE;
         if (random_below(random, sparseness) != 0)
             continue;
-        rows_builder_add(builder, first + i, article, "en", 1, 0);
+        rows_builder_add(builder, first + i, article, "en", 1, 0, &signature);
         expected[i] = count++;
     }
     article_free(article);
