@@ -191,7 +191,7 @@ static int write_reply(struct worker *worker, const struct related_options *opti
                        struct error *error)
 {
     struct connected_summary summary = {.events = 0};
-    connected_summarise(hits, count, &summary);
+    connected_summarise(hits, count, &options->copies, &summary);
     int status = wants(sections, "article") ? write_source(worker, options, reply, error) : 0;
     if (wants(sections, "overview"))
         write_overview(&summary, reply);
@@ -203,7 +203,7 @@ static int write_reply(struct worker *worker, const struct related_options *opti
         write_names(&summary, reply);
     if (wants(sections, "topics"))
         write_topics(&summary, reply);
-    json_key_bool(reply, "bounded", count == SET_MAX);
+    json_key_bool(reply, "bounded", count + options->copies.count == SET_MAX);
     connected_release(&summary);
     return status;
 }
@@ -225,7 +225,7 @@ static int connect_events(struct worker *worker, struct request *request, struct
     options->query.min_strength = (float)schema_number(arguments, "min_strength", MIN_STRENGTH_DEFAULT);
     const struct related_hit *hits;
     size_t count;
-    if (related_run(worker->related, &options->query, &hits, &count, error) != 0 ||
+    if (related_options_run(worker, options, 0, &hits, &count, error) != 0 ||
         write_reply(worker, options, sections, hits, count, limit, reply, error) != 0)
         return -1;
     json_key_int(reply, "revision", (int64_t)options->snapshot->revision);

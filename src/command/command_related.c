@@ -7,6 +7,14 @@
 /* With diversity, so many candidates are looked at for each suggestion. */
 #define DIVERSITY_CANDIDATES 5
 
+/* Enough that a few near-copies among them do not leave too few. */
+static size_t candidates(const struct related_options *options, double diversity, size_t limit)
+{
+    if (diversity > 0)
+        return limit * DIVERSITY_CANDIDATES;
+    return options->collapse && limit != 0 ? limit + limit / 4 + 1 : limit;
+}
+
 static int write_suggestions(struct worker *worker, struct related_options *options,
                              const struct related_hit *hits, size_t count, struct json_writer *reply,
                              struct error *error)
@@ -32,13 +40,14 @@ static int relate(struct worker *worker, struct request *request, struct related
     if (result_window(arguments, &settings, &offset, &limit, error) != 0 ||
         related_options_read(worker, request, options, error) != 0)
         return -1;
-    options->query.limit = diversity > 0 ? limit * DIVERSITY_CANDIDATES : limit;
+    options->query.limit = candidates(options, diversity, limit);
     const struct related_hit *hits;
     size_t count;
-    if (related_run(worker->related, &options->query, &hits, &count, error) != 0)
+    if (related_options_run(worker, options, limit, &hits, &count, error) != 0)
         return -1;
     if (diversity > 0)
         count = related_diversify(worker->related, &options->query.weights, (float)diversity, limit);
+    count = count < limit ? count : limit;
     bool too_few = count < (size_t)schema_integer(arguments, "min_results", 0);
     if (too_few)
         json_key_int(reply, "withheld", (int64_t)count);

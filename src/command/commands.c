@@ -117,6 +117,10 @@ static const struct parameter recency_parameters[] = {
          .type = PARAMETER_WORD,                                                                             \
          .words = "any|earlier|later",                                                                       \
          .help = "Only articles from before or after the source article"},                                   \
+        {.name = "copies",                                                                                   \
+         .type = PARAMETER_WORD,                                                                             \
+         .words = "collapse|show",                                                                           \
+         .help = "Near-copies of one story: one suggestion (default), or each of them"},                     \
         {.name = "explain", .type = PARAMETER_BOOL, .help = "Show every part of the strength"},              \
     {                                                                                                        \
         .name = "fields", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 30,                                  \

@@ -46,7 +46,9 @@ int related_options_read(struct worker *worker, struct request *request, struct 
         .fields = json_object_get(arguments, "fields"),
         .explain = schema_bool(arguments, "explain", false),
         .weights = weights_of(arguments, &settings.related),
+        .copies = &options->copies,
     };
+    options->collapse = strcmp(schema_text(arguments, "copies", "collapse"), "collapse") == 0;
     if (hit_fields_check(options->style.fields, error) != 0 ||
         filter_parse(json_object_get(arguments, "filter"), &options->filter, error) != 0)
         return -1;
@@ -57,6 +59,8 @@ int related_options_read(struct worker *worker, struct request *request, struct 
         return -1;
     source_exclude_ids(&options->source, options->snapshot, json_object_get(exclude, "ids"));
     source_finish(&options->source);
+    if (options->source.has_place)
+        options->style.source_story = copies_story(options->source.place.slice, options->source.place.row);
     options->query = (struct related_query){
         .snapshot = options->snapshot,
         .source = options->source.vector,
@@ -73,8 +77,17 @@ int related_options_read(struct worker *worker, struct request *request, struct 
     return 0;
 }
 
+int related_options_run(struct worker *worker, struct related_options *options, size_t wanted,
+                        const struct related_hit **hits, size_t *count, struct error *error)
+{
+    if (!options->collapse)
+        return related_run(worker->related, &options->query, hits, count, error);
+    return copies_run(&options->copies, worker->related, &options->query, wanted, hits, count, error);
+}
+
 void related_options_release(struct related_options *options)
 {
+    copies_release(&options->copies);
     snapshot_release(options->snapshot);
     filter_free(options->filter);
     source_release(&options->source);

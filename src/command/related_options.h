@@ -14,12 +14,18 @@ struct related_options {
     struct filter *filter;
     struct related_query query;
     struct suggestion_style style;
+    struct copies copies; /* near-copies that were collapsed */
+    bool collapse;
 };
 
-/* Pins the snapshot, finds the source and reads filter, exclude, weights, min_strength, recency, only, fields
- * and explain. `limit` stays the caller's. */
+/* Pins the snapshot, finds the source and reads filter, exclude, weights, min_strength, recency, only,
+ * copies, fields and explain. `limit` stays the caller's. */
 int related_options_read(struct worker *worker, struct request *request, struct related_options *options,
                          struct error *error);
+/* Runs the query, collapsed unless it asks for all copies; see copies_run(). */
+int related_options_run(struct worker *worker, struct related_options *options, size_t wanted,
+                        const struct related_hit **hits, size_t *count, struct error *error);
+
 void related_options_release(struct related_options *options);
 
 #endif

@@ -4,6 +4,7 @@
 
 #define SHARED_MAX 512
 #define TERMS_SHOWN 10
+#define COPIES_SHOWN 20
 
 /* Features come sorted by kind; `at` moves on to the next kind. */
 static void write_names(const struct shared_feature *shared, size_t count, size_t *at, uint8_t kind,
@@ -89,6 +90,26 @@ static void write_explanation(const struct feature_vector *source, const struct 
     json_end_object(writer);
 }
 
+static void write_copies(const struct related_hit *hit, const struct suggestion_style *style,
+                         struct json_writer *writer)
+{
+    const struct related_hit *shown[COPIES_SHOWN];
+    size_t count = copies_of(style->copies, hit, shown, COPIES_SHOWN);
+    if (style->source_story == copies_story(hit->slice, hit->row))
+        json_key_bool(writer, "same_story", true);
+    if (count == 0)
+        return;
+    json_key_int(writer, "copies", (int64_t)copies_count(style->copies, hit));
+    json_key(writer, "copy_ids");
+    json_begin_array(writer);
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *id = rows_id(shown[i]->slice->rows, shown[i]->row, &length);
+        json_text_n(writer, id, length);
+    }
+    json_end_array(writer);
+}
+
 int suggestion_write(struct worker *worker, const struct feature_vector *source,
                      const struct related_hit *hit, const struct suggestion_style *style,
                      struct json_writer *writer, struct error *error)
@@ -104,6 +125,7 @@ int suggestion_write(struct worker *worker, const struct feature_vector *source,
     json_key_number(writer, "tag_overlap", (double)hit->tag_overlap, 4);
     json_key_number(writer, "entity_overlap", (double)hit->entity_overlap, 4);
     write_evidence(shared, count, writer);
+    write_copies(hit, style, writer);
     if (style->explain)
         write_explanation(source, hit, style, shared, count, writer);
     json_end_object(writer);

@@ -7,11 +7,14 @@
 #define STORYD_COMMAND_SUGGESTION_H
 
 #include "daemon/worker.h"
+#include "related/copies.h"
 
 struct suggestion_style {
     const json_t *fields; /* article fields to show; NULL: the card */
     bool explain;         /* every part of the strength with each shared feature's weight */
     struct related_weights weights;
+    const struct copies *copies; /* what was collapsed */
+    uint32_t source_story;       /* of the source article; 0: it is not stored, or there are several */
 };
 
 /* Writes one object. unavailable if the store is needed and cannot be read. */

@@ -30,7 +30,7 @@ int image_open(const char *data, size_t length, uint64_t magic, uint32_t version
     if (length < header_length(section_count) || header->magic != magic)
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: wrong header");
     if (header->version != version)
-        return error_set(error, ERROR_UNAVAILABLE, "index file of format %u, this storyd reads %u",
+        return error_set(error, ERROR_CONFLICT, "index file of format %u, this storyd reads %u",
                          header->version, version);
     if (header->section_count != section_count)
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: %u sections, not %u",

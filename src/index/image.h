@@ -27,7 +27,7 @@ struct image {
 };
 
 /* Checks header, `magic`, `version` and that all sections lie inside. `data` is borrowed. unavailable if it
- * is damaged. */
+ * is damaged, conflict if it is of another version. */
 int image_open(const char *data, size_t length, uint64_t magic, uint32_t version, uint32_t section_count,
                struct image *image, struct error *error);
 

@@ -135,14 +135,17 @@ static int load_live(struct index *index, struct error *error)
     return result;
 }
 
-/* A damaged index is an inconvenience, not a loss: the store has everything. */
+/* A damaged index is an inconvenience, not a loss: the store has everything. One that another version of storyd has
+ * written is no trouble at all. */
 static int load_generation(struct index *index, struct error *error)
 {
     struct error reason = ERROR_INIT;
     uint32_t last = generation_last_number(index->options.data);
     if (load_live(index, &reason) == 0)
         return 0;
-    if (last != 0 || reason.code != ERROR_NOT_FOUND) {
+    if (reason.code == ERROR_CONFLICT)
+        log_info("the index is of another format and is built again from the store: %s", reason.message);
+    else if (last != 0 || reason.code != ERROR_NOT_FOUND) {
         log_error("the index cannot be used and is built again from the store: %s", reason.message);
         counter_add(COUNTER_INDEX_REBUILDS, 1);
     }

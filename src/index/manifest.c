@@ -137,7 +137,7 @@ int manifest_read(const char *generation_directory, struct manifest *manifest, s
     if (object == NULL)
         result = error_set(error, ERROR_UNAVAILABLE, "%s is damaged", path);
     else if (format != MANIFEST_FORMAT)
-        result = error_set(error, ERROR_UNAVAILABLE, "%s has format %lld; this storyd reads %d", path,
+        result = error_set(error, ERROR_CONFLICT, "%s has format %lld; this storyd reads %d", path,
                            (long long)format, MANIFEST_FORMAT);
     else if (!read_members(object, manifest))
         result = error_set(error, ERROR_UNAVAILABLE, "%s lacks members", path);

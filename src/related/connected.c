@@ -102,9 +102,11 @@ static double heat_of(const struct connected_summary *summary, const struct rela
     return exp2(-(double)(summary->last_published - published) / CONNECTED_HALF_LIFE);
 }
 
-void connected_summarise(const struct related_hit *hits, size_t count, struct connected_summary *summary)
+void connected_summarise(const struct related_hit *hits, size_t count, const struct copies *copies,
+                         struct connected_summary *summary)
 {
     summary->events = count;
+    summary->views = copies_views(copies);
     summary->first_published = summary->last_published = DATE_NONE;
     for (size_t i = 0; i < count; i++) {
         summary->views += slice_row_views(hits[i].slice, hits[i].row);

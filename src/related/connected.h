@@ -6,7 +6,7 @@
 #ifndef STORYD_RELATED_CONNECTED_H
 #define STORYD_RELATED_CONNECTED_H
 
-#include "related/related.h"
+#include "related/copies.h"
 
 /* A name and in how many articles of the set it appears. */
 struct connected_name {
@@ -25,7 +25,7 @@ struct connected_names {
 
 struct connected_summary {
     size_t events;
-    uint64_t views;
+    uint64_t views;                        /* those of near-copies that were taken aside included */
     const struct related_hit *most_recent; /* NULL if no event has a date */
     int64_t first_published;               /* DATE_NONE likewise */
     int64_t last_published;
@@ -33,7 +33,8 @@ struct connected_summary {
 };
 
 /* Zero-initialise before; connected_release() after. */
-void connected_summarise(const struct related_hit *hits, size_t count, struct connected_summary *summary);
+void connected_summarise(const struct related_hit *hits, size_t count, const struct copies *copies,
+                         struct connected_summary *summary);
 void connected_release(struct connected_summary *summary);
 
 /* The `limit` names with the most heat: pointers into `names`, hottest first. Returns how many were stored.

@@ -62,6 +62,12 @@ const uint32_t *related_numbers(const struct related_scratch *scratch, uint32_t 
     return scorer_numbers(scratch->scorer, slice_number);
 }
 
+struct related_hit *related_change_hits(struct related_scratch *scratch, size_t **count)
+{
+    *count = &scratch->best.count;
+    return scratch->best.items;
+}
+
 /* ---- diversity ---- */
 
 /* How alike two hits are: the strength of the connection between them. */

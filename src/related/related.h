@@ -68,6 +68,9 @@ void related_scratch_free(struct related_scratch *scratch);
 int related_run(struct related_scratch *scratch, const struct related_query *query,
                 const struct related_hit **hits, size_t *count, struct error *error);
 
+/* The hits of the last run, and where their number is kept: for whoever takes some of them out. */
+struct related_hit *related_change_hits(struct related_scratch *scratch, size_t **count);
+
 /* Reorders the hits of the last run so that each of the first `limit` is strong but unlike those before it:
  * maximal marginal relevance (Carbonell and Goldstein 1998) with lambda = 1 - `diversity` (0 to 1), the
  * strength between two hits as their likeness. Returns how many there are now. */

@@ -83,6 +83,7 @@ static void foreign_files_are_refused(void **state)
     assert_non_null(strstr(error.message, "wrong header"));
     assert_int_equal(image_open(data, length, MAGIC, 5, 3, &image, &error), -1);
     assert_non_null(strstr(error.message, "format 4"));
+    assert_int_equal(error.code, ERROR_CONFLICT);
     assert_int_equal(image_open(data, length, MAGIC, 4, 2, &image, &error), -1);
     assert_non_null(strstr(error.message, "3 sections"));
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
