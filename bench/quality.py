@@ -1,4 +1,4 @@
-"""Measures how good SEARCH and RELATED are on judged collections: see usage in scripts/quality, which starts this.
+"""Measures how good SEARCH, RELATED and the recognition of near-copies are on judged collections: see usage in scripts/quality, which starts this.
 
 nDCG: gain = relevance (linear) or 2^relevance - 1 (exponential), discount log2(rank + 1), the ideal order made of the
 judged documents of the query. MAP: every judged document with relevance above 0 counts as relevant, the first 1,000
@@ -31,6 +31,9 @@ LIMITS = ("--limits.query_text=16K", "--limits.query_terms=512")
 RELATED_GOAL = 0.96
 DEPTH = 1000
 BEST_TERMS = 25
+COPIES = os.path.join(ROOT, "tests", "data", "reuters-copies.tsv")
+THRESHOLDS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+SHIPPED = 0.5
 SWEEP = {"tags": (0.0, 0.2, 0.4), "entities": (0.0, 0.15, 0.3, 0.45, 0.6), "terms": (0.8, 0.9, 1.0)}
 
 
@@ -275,21 +278,86 @@ def report_related(options):
             print_sweep(daemon, sources, judged)
 
 
+# ---- near-copies ----
+
+
+def labelled_pairs():
+    """Pairs with their label and how many pairs of the stratum each stands for."""
+    with open(COPIES, encoding="utf-8") as file:
+        lines = [line.rstrip("\n").split("\t") for line in file if not line.startswith("#")]
+    sampled = Counter(stratum for _, _, stratum, _, _ in lines)
+    return [
+        ((one, other), stratum, int(label), int(size) / sampled[stratum]) for one, other, stratum, size, label in lines
+    ]
+
+
+def marked_pairs(daemon, pairs):
+    """Those that storyd takes for one story: RELATED says so of a suggestion that is a copy of its source."""
+    wanted = defaultdict(set)
+    for one, other in pairs:
+        wanted[one].add(other)
+    marked = set()
+    for one, others in wanted.items():
+        argument = {"id": one, "limit": DEPTH, "fields": ["id"], "copies": "show"}
+        for hit in daemon.ask("RELATED", argument)["related"]:
+            if hit.get("same_story") and hit["id"] in others:
+                marked.add((one, hit["id"]))
+    return marked
+
+
+def precision_and_recall(pairs, marked):
+    found = sum(weight for pair, _, label, weight in pairs if label and pair in marked)
+    wrong = sum(weight for pair, _, label, weight in pairs if not label and pair in marked)
+    wanted = sum(weight for _, _, label, weight in pairs if label)
+    return found / (found + wrong), found / wanted
+
+
+def print_strata(pairs, marked):
+    print("\nAt the shipped threshold, by stratum (true similarity; short: fewer than 24 shingles; title: same title):\n")
+    print("| stratum | pairs in it | sampled | one story | of these found | others marked |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for name in dict.fromkeys(stratum for _, stratum, _, _ in pairs):
+        part = [(pair, label, weight) for pair, stratum, label, weight in pairs if stratum == name]
+        size = round(sum(weight for _, _, weight in part))
+        copies = [pair for pair, label, _ in part if label]
+        others = [pair for pair, label, _ in part if not label]
+        counts = [size, len(part), len(copies), len(marked & set(copies)), len(marked & set(others))]
+        print(f"| {name} | " + " | ".join(str(count) for count in counts) + " |")
+
+
+def report_copies(options):
+    pairs = labelled_pairs()
+    texts = articles("reuters-part1")
+    print("## Near-copies\n\nPairs of Reuters-21578 labelled by hand (tests/data/reuters-copies.tsv), weighted by the size")
+    print("of their strata.\n\n| index.copy_similarity | precision | recall |\n| ---: | ---: | ---: |")
+    strata = None
+    for threshold in THRESHOLDS:
+        setting = argparse.Namespace(**vars(options))
+        setting.set = [*options.set, f"--index.copy_similarity={threshold}"]
+        with Collection(setting, texts) as daemon:
+            marked = marked_pairs(daemon, [pair for pair, _, _, _ in pairs])
+        precision, recall = precision_and_recall(pairs, marked)
+        note = " (shipped)" if threshold == SHIPPED else ""
+        print(f"| {threshold:g}{note} | {precision:.3f} | {recall:.3f} |", flush=True)
+        strata = marked if threshold == SHIPPED else strata
+    print_strata(pairs, strata)
+    print()
+
+
 def main():
     parser = argparse.ArgumentParser(prog="quality")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--sweep", action="store_true", help="try combinations of RELATED's weights")
-    parser.add_argument("--only", choices=("search", "related"))
+    parser.add_argument("--only", choices=("search", "related", "copies"))
     parser.add_argument("--set", metavar="SECTION.OPTION=VALUE", action="append", default=[], help="option of storyd")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # storyd is stopped and the scratch directory removed
     options.set = ["--" + setting for setting in options.set]
     if not os.path.exists(data("cran.queries.tsv")):
         sys.exit("quality: the judged collections are not there: " + os.path.normpath(DATA))
-    if options.only != "related":
-        report_search(options)
-    if options.only != "search":
-        report_related(options)
+    for name, report in (("search", report_search), ("related", report_related), ("copies", report_copies)):
+        if options.only in (None, name):
+            report(options)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@
 
 /* With diversity, so many candidates are looked at for each suggestion. */
 #define DIVERSITY_CANDIDATES 5
+/* Near-copies are looked for among twice as many as are shown, and these. */
+#define CANDIDATES_MORE 10
 
-/* Enough that a few near-copies among them do not leave too few. */
+/* Enough for the near-copies of what is shown: they rank close to it. */
 static size_t candidates(const struct related_options *options, double diversity, size_t limit)
 {
     if (diversity > 0)
         return limit * DIVERSITY_CANDIDATES;
-    return options->collapse && limit != 0 ? limit + limit / 4 + 1 : limit;
+    return options->collapse && limit != 0 ? limit * 2 + CANDIDATES_MORE : limit;
 }
 
 static int write_suggestions(struct worker *worker, struct related_options *options,

@@ -17,7 +17,7 @@
 #include "text/signature.h"
 
 #define COPY_MEMORY 50000 /* articles */
-#define COPY_DAYS 3
+#define COPY_DAYS 2
 
 struct copy_finder;
 

@@ -106,12 +106,13 @@ int copies_run(struct copies *copies, struct related_scratch *scratch, struct re
     for (;;) {
         if (related_run(scratch, query, hits, count, error) != 0)
             return -1;
-        bool more = *count == query->limit && query->limit < CANDIDATES_MAX;
+        bool more = *count == query->limit && query->limit != 0 && query->limit < CANDIDATES_MAX;
         size_t *stored;
         struct related_hit *changed = related_change_hits(scratch, &stored);
         copies_collapse(copies, changed, stored);
         *count = *stored;
-        if (*count >= wanted || !more)
+        bool crowded = copies->count * 2 >= query->limit;
+        if (!more || (*count >= wanted && !crowded))
             return 0;
         query->limit *= CANDIDATES_GROWTH;
     }

@@ -100,6 +100,32 @@ def test_a_whole_index_is_gone(filled):
         assert client.counter("index_rebuilds") == 1
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def test_an_index_of_another_format_is_built_again(filled):
+    """As after an upgrade: nothing is wrong, so nothing is reported as damage."""
+    daemon, oracle, expected = filled
+    manifest = index_file(daemon, "MANIFEST")
+    content = manifest.read_bytes()[:-9].replace(b'"format":1', b'"format":9')
+    assert b'"format":9' in content
+    manifest.write_bytes(content + b"%08x\n" % crc32c(content))
+    before = len(daemon.log())
+    daemon.start()
+    oracle.check(daemon)
+    with daemon.client() as client:
+        assert answers(client, []) == expected
+        assert client.counter("index_rebuilds") == 0
+    log = daemon.log()[before:]
+    assert "of another format" in log and " error " not in log, log
+
+
 def test_damage_while_it_runs(start):
     """What Xapian finds wrong while it searches is an error or a right answer; the index is built again by itself."""
     daemon = start(*SMALL)
