@@ -18,8 +18,8 @@ def whole_set(client, strength, **parameters):
 
 
 def test_figures_are_those_of_the_whole_set(reader, articles):
-    events = whole_set(reader, 0.15)
-    reply = reader.ok("CONNECTED", SOURCE)
+    events = whole_set(reader, 0.15, copies="show")
+    reply = reader.ok("CONNECTED", id=SOURCE, copies="show")
     assert len(events) > 5 and SOURCE not in [event["id"] for event in events]
     views = sum(event["views"] for event in events)
     tags = Counter(tag for event in events for tag in event.get("tags", []))

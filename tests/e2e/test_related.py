@@ -55,7 +55,7 @@ def test_near_copies_come_first(reader):
     ],
 )
 def test_the_story_of_an_article(reader, source, story):
-    found = [int(name[1:4]) for name in ids(related(reader, id=source, limit=4))]
+    found = [int(name[1:4]) for name in ids(related(reader, id=source, limit=4, copies="show"))]
     assert sum(number in story for number in found) >= 3, found
 
 
@@ -81,7 +81,7 @@ def test_order_bounds_and_the_formula(reader):
 
 
 def test_strengths_are_symmetric(reader, articles):
-    table = {name: {hit["id"]: hit for hit in related(reader, id=name, limit=200)} for name in articles}
+    table = {name: {hit["id"]: hit for hit in related(reader, id=name, limit=200, copies="show")} for name in articles}
     pairs = 0
     for one, hits in table.items():
         for other, hit in hits.items():
@@ -214,5 +214,5 @@ def test_weights_from_the_configuration(start, articles):
 def test_fields(reader, articles):
     evidence = {"strength", "similarity", "tag_overlap", "entity_overlap", "shared", "terms"}
     hit = related(reader, id=WIRE, fields=["id", "body"], limit=1)[0]
-    assert set(hit) == {"id", "body"} | evidence
+    assert set(hit) == {"id", "body", "same_story"} | evidence
     assert hit["body"] == articles[COPY]["body"]
