@@ -6,15 +6,14 @@
 
 /* With diversity, so many candidates are looked at for each suggestion. */
 #define DIVERSITY_CANDIDATES 5
-/* Near-copies are looked for among twice as many as are shown, and these. */
-#define CANDIDATES_MORE 10
+/* Whether there are near-copies is seen among a few more than are shown. */
+#define CANDIDATES_MORE 3
 
-/* Enough for the near-copies of what is shown: they rank close to it. */
 static size_t candidates(const struct related_options *options, double diversity, size_t limit)
 {
     if (diversity > 0)
         return limit * DIVERSITY_CANDIDATES;
-    return options->collapse && limit != 0 ? limit * 2 + CANDIDATES_MORE : limit;
+    return options->collapse && limit != 0 ? limit + limit / 4 + CANDIDATES_MORE : limit;
 }
 
 static int write_suggestions(struct worker *worker, struct related_options *options,

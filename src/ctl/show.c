@@ -186,6 +186,19 @@ static void show_parts(struct page *page, const json_t *suggestion)
     buffer_release(&line);
 }
 
+/* What else tells the same story. */
+static void show_copies(struct page *page, const json_t *suggestion)
+{
+    long long count = json_integer_value(json_object_get(suggestion, "copies"));
+    struct buffer line = BUFFER_INIT;
+    if (count == 0)
+        return;
+    buffer_printf(&line, "%lld near-%s: ", count, count == 1 ? "copy" : "copies");
+    append_names(&line, json_object_get(suggestion, "copy_ids"));
+    page_wrap(page, line.data, 0, RELATED_INDENT, 1, STYLE_FAINT);
+    buffer_release(&line);
+}
+
 void show_related(const struct session *session, struct page *page)
 {
     const json_t *related = json_object_get(session->answer, "related");
@@ -203,6 +216,7 @@ void show_related(const struct session *session, struct page *page)
         show_origin(page, suggestion, true, 0, RELATED_INDENT);
         show_shared(page, suggestion);
         show_parts(page, suggestion);
+        show_copies(page, suggestion);
     }
 }
 

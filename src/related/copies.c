@@ -100,19 +100,27 @@ uint64_t copies_views(const struct copies *copies)
     return views;
 }
 
+/* Copies of what is shown rank close to it: few are missed among so many hits, unless half of them are
+ * copies. */
+static bool has_all(const struct copies *copies, size_t stories, size_t wanted, size_t limit)
+{
+    if (stories < wanted)
+        return false;
+    return copies->count == 0 || (limit >= wanted * CANDIDATES_GROWTH && copies->count * 2 < limit);
+}
+
 int copies_run(struct copies *copies, struct related_scratch *scratch, struct related_query *query,
                size_t wanted, const struct related_hit **hits, size_t *count, struct error *error)
 {
     for (;;) {
         if (related_run(scratch, query, hits, count, error) != 0)
             return -1;
-        bool more = *count == query->limit && query->limit != 0 && query->limit < CANDIDATES_MAX;
+        bool more = *count == query->limit && query->limit < CANDIDATES_MAX;
         size_t *stored;
         struct related_hit *changed = related_change_hits(scratch, &stored);
         copies_collapse(copies, changed, stored);
         *count = *stored;
-        bool crowded = copies->count * 2 >= query->limit;
-        if (!more || (*count >= wanted && !crowded))
+        if (wanted == 0 || !more || has_all(copies, *count, wanted, query->limit))
             return 0;
         query->limit *= CANDIDATES_GROWTH;
     }

@@ -40,8 +40,9 @@ size_t copies_of(const struct copies *copies, const struct related_hit *hit, con
 /* Live views of all that were taken aside. */
 uint64_t copies_views(const struct copies *copies);
 
-/* related_run(), collapsed. It is run again with a higher `query->limit` as long as there are more hits than
- * that and copies leave fewer than `wanted` stories or are half of the hits: then there may be more of them.
+/* related_run(), collapsed. If there are more hits than `query->limit`, it is run again with a higher one
+ * when copies leave fewer than `wanted` stories, and when there are any: then more of them may rank a little
+ * lower. `wanted` 0: never.
  */
 int copies_run(struct copies *copies, struct related_scratch *scratch, struct related_query *query,
                size_t wanted, const struct related_hit **hits, size_t *count, struct error *error);

@@ -260,6 +260,8 @@ def test_related_table_has_strength_bar_and_shared_names(read):
     assert output.startswith("3 related stories, ")
     assert len(re.findall(r"^ *\d+ % [█▏▎▍▌▋▊▉]+ +\S", output, re.M)) == 3
     assert "shares " in output and "Halcyon Orbital" in output
+    output, _ = read("related", "a090-cedar-ridge-contained", "--limit", 3, "--text")
+    assert re.search(r"^ +1 near-copy: a08[78]-cedar-ridge-", output, re.M), output
     assert re.search(r"tags \d+ % · names \d+ % · words \d+ %", output)
 
 
