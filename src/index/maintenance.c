@@ -267,8 +267,8 @@ static int adopt_epoch(struct index *index, void *context, struct error *error)
     free(slices);
     if (result != 0)
         return -1;
-    generation_recall_copies(live);
     index_publish(index);
+    generation_recall_copies(live);
     counter_add(COUNTER_EPOCHS, 1);
     if (generation_save(live, error) != 0)
         return -1;

@@ -162,7 +162,7 @@ static void old_news_is_news_again(void **state)
     assert_int_equal(add_dated(finder, 1, 1, 1, 0, 100 * DAY), 0);
     assert_int_equal(add_dated(finder, 2, 2, 1, 0, 107 * DAY), 0);
     assert_int_equal(add_dated(finder, 3, 3, 1, 0, 108 * DAY), 2);
-    assert_int_equal(add_dated(finder, 4, 4, 1, 0, 97 * DAY), 1); /* late, but from the same days */
+    assert_int_equal(add_dated(finder, 4, 4, 1, 0, 98 * DAY), 1); /* late, but from the same days */
     assert_int_equal(add_dated(finder, 5, 5, 2, 0, DATE_NONE), 0);
     assert_int_equal(add_dated(finder, 6, 6, 2, 0, 500 * DAY), 5);
 }

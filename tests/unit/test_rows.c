@@ -79,6 +79,8 @@ static void check_full_row(const struct rows *rows, uint32_t row, uint32_t views
     check_name(rows, rows->language[row] - 1, "Lde", "de");
     assert_int_equal(rows->sentiment[row], SENTIMENT_NEGATIVE);
     assert_int_equal(rows->lengths[row], rows->docids[row] * 2);
+    assert_int_equal(rows->signatures[row].bytes[0], (uint8_t)rows->docids[row]);
+    assert_int_equal(rows->signatures[row].bytes[1], 7);
     assert_int_equal(rows->views[row], views);
     uint32_t first = rows->author_starts[row];
     assert_int_equal(rows->author_starts[row + 1] - first, 2);
@@ -303,6 +305,7 @@ static void check_same_row(const struct rows *a, uint32_t row_a, const struct ro
     check_same_name(a, a->language[row_a], b, b->language[row_b]);
     assert_int_equal(a->sentiment[row_a], b->sentiment[row_b]);
     assert_int_equal(a->lengths[row_a], b->lengths[row_b]);
+    assert_memory_equal(&a->signatures[row_a], &b->signatures[row_b], sizeof *a->signatures);
     uint32_t authors = a->author_starts[row_a + 1] - a->author_starts[row_a];
     assert_int_equal(b->author_starts[row_b + 1] - b->author_starts[row_b], authors);
     for (uint32_t i = 0; i < authors; i++)
