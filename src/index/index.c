@@ -135,8 +135,8 @@ static int load_live(struct index *index, struct error *error)
     return result;
 }
 
-/* A damaged index is an inconvenience, not a loss: the store has everything. One that another version of storyd has
- * written is no trouble at all. */
+/* A damaged index is an inconvenience, not a loss: the store has everything. One that another version of
+ * storyd has written is no trouble at all. */
 static int load_generation(struct index *index, struct error *error)
 {
     struct error reason = ERROR_INIT;
