@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "index/generation.h"
 #include "lines.h"
+#include "live.h"
 #include "samples.h"
 
 #include <jansson.h>
@@ -31,8 +32,7 @@ struct best {
 };
 
 struct loop {
-    struct segment **segments;
-    size_t segment_count;
+    struct live live;
     uint32_t **postings_by_row; /* of each segment */
     uint64_t *sums;
     uint64_t postings; /* visited */
@@ -65,28 +65,15 @@ static uint32_t *order_by_row(const struct features *features)
 
 static bool load(struct loop *loop, const char *data, struct error *error)
 {
-    uint32_t number;
-    struct manifest manifest = {0};
-    char directory[4096];
-    if (generation_live_number(data, &number, error) != 0)
-        return false;
-    snprintf(directory, sizeof directory, "%s/generations/%u", data, number);
-    if (manifest_read(directory, &manifest, error) != 0)
-        return false;
     size_t rows = 0;
-    loop->segments = memory_zeroed(manifest.segment_count + 1, sizeof(struct segment *));
-    for (; loop->segment_count < manifest.segment_count; loop->segment_count++) {
-        struct segment **segment = &loop->segments[loop->segment_count];
-        if (segment_open(directory, manifest.segments[loop->segment_count].name, manifest.epoch, NULL,
-                         segment, error) != 0)
-            return false;
-        if ((*segment)->slice->rows->count > rows)
-            rows = (*segment)->slice->rows->count;
+    if (!live_open(&loop->live, data, error))
+        return false;
+    loop->postings_by_row = memory_zeroed(loop->live.count + 1, sizeof(uint32_t *));
+    for (size_t i = 0; i < loop->live.count; i++) {
+        const struct slice *slice = loop->live.segments[i]->slice;
+        loop->postings_by_row[i] = order_by_row(&slice->features);
+        rows = slice->rows->count > rows ? slice->rows->count : rows;
     }
-    manifest_release(&manifest);
-    loop->postings_by_row = memory_zeroed(loop->segment_count + 1, sizeof(uint32_t *));
-    for (size_t i = 0; i < loop->segment_count; i++)
-        loop->postings_by_row[i] = order_by_row(&loop->segments[i]->slice->features);
     loop->sums = memory_zeroed(rows + 1, sizeof *loop->sums);
     return true;
 }
@@ -94,8 +81,8 @@ static bool load(struct loop *loop, const char *data, struct error *error)
 static bool find(const struct loop *loop, const char *id, struct feature_vector *vector)
 {
     size_t length = strlen(id);
-    for (size_t i = loop->segment_count; i-- > 0;) {
-        const struct slice *slice = loop->segments[i]->slice;
+    for (size_t i = loop->live.count; i-- > 0;) {
+        const struct slice *slice = loop->live.segments[i]->slice;
         uint32_t row = rows_find_id(slice->rows, id, length, hash_bytes(id, length), is_any, NULL);
         if (row == ROW_NONE)
             continue;
@@ -119,7 +106,7 @@ static void keep(struct best *best, uint32_t sum, uint32_t row)
 static void run_segment(struct loop *loop, size_t segment, const struct feature_vector *vector,
                         struct best *best)
 {
-    const struct features *features = &loop->segments[segment]->slice->features;
+    const struct features *features = &loop->live.segments[segment]->slice->features;
     const uint32_t *postings = loop->postings_by_row[segment];
     uint64_t *sums = loop->sums;
     uint32_t numbers[512];
@@ -153,7 +140,7 @@ static void run_segment(struct loop *loop, size_t segment, const struct feature_
 static void run(struct loop *loop, const struct feature_vector *vector)
 {
     struct best best = {.count = 0};
-    for (size_t i = 0; i < loop->segment_count; i++)
+    for (size_t i = 0; i < loop->live.count; i++)
         run_segment(loop, i, vector, &best);
     /* the result counts as used */
     __asm__ volatile("" : : "r"(&best) : "memory");
@@ -205,17 +192,15 @@ int main(int count, char **words)
     }
     printf("{");
     samples_print(&samples);
-    printf(",\"segments\":%zu,\"sources\":%zu,\"postings\":%.0f}\n", loop.segment_count, found,
+    printf(",\"segments\":%zu,\"sources\":%zu,\"postings\":%.0f}\n", loop.live.count, found,
            runs == 0 ? 0 : (double)loop.postings / (double)runs);
-    for (size_t i = 0; i < loop.segment_count; i++)
-        segment_release(loop.segments[i]);
-    for (size_t i = 0; i < loop.segment_count; i++)
+    for (size_t i = 0; i < loop.live.count; i++)
         free(loop.postings_by_row[i]);
     free(loop.postings_by_row);
+    live_close(&loop.live);
     for (size_t i = 0; i < found; i++)
         feature_vector_release(&vectors[i]);
     free(vectors);
-    free(loop.segments);
     free(loop.sums);
     lines_release(&lines);
     samples_release(&samples);

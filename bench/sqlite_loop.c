@@ -18,8 +18,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CHECKPOINT_BYTES (16 << 20) /* of articles; SQLite's own default is 1,000 pages, as much with these  \
-                                     */
+#define CHECKPOINT_BYTES                                                                                     \
+    (16 << 20) /* of articles; SQLite's own default is 1,000 pages, as much with these                       \
+                */
 
 static void check(sqlite3 *db, bool fine)
 {
