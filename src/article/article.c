@@ -2,6 +2,7 @@
 
 #include "article/article_values.h"
 #include "base/date.h"
+#include "base/json_reader.h"
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "text/language.h"
@@ -254,7 +255,7 @@ int article_from_json(json_t *object, struct article **article, struct error *er
 int article_from_text(const char *text, size_t length, struct article **article, struct error *error)
 {
     json_error_t json_error;
-    json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &json_error);
+    json_t *object = json_read(text, length, &json_error);
     if (object == NULL) {
         char shown[SHOWN_SIZE];
         return error_set(error, ERROR_BAD_REQUEST, "the article is not JSON: %s (byte %d)",

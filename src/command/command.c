@@ -1,6 +1,7 @@
 #include "command/command.h"
 
 #include "base/clock.h"
+#include "base/json_reader.h"
 #include "base/nearest.h"
 
 #include <errno.h>
@@ -41,23 +42,25 @@ const char *command_nearest(const char *name, size_t length)
     return nearest_word(word, names);
 }
 
+/* The closing quote of the string that begins at `at`; `end` if there is none. */
+static const char *string_end(const char *at, const char *end)
+{
+    while ((at = json_plain_end(at, end)) < end && *at != '"')
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    return at;
+}
+
 /* Counts before parsing: a short text can make a tree that is a hundred times as large, or as deep as it is
  * long. */
 static int check_json_size(const char *text, size_t length, const struct command_limits *limits,
                            struct error *error)
 {
     size_t depth = 0, nodes = 1;
-    bool in_string = false;
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-            continue;
-        }
-        in_string = c == '"';
+    const char *end = text + length;
+    for (const char *at = text; at < end; at++) {
+        char c = *at;
+        if (c == '"')
+            at = string_end(at + 1, end);
         nodes += c == ',' || c == '{' || c == '[';
         if (c == '{' || c == '[')
             depth++;
@@ -79,7 +82,7 @@ static json_t *parse_json(const char *text, size_t length, const struct command_
     if (check_json_size(text, length, limits, error) < 0)
         return NULL;
     json_error_t reason;
-    json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &reason);
+    json_t *object = json_read(text, length, &reason);
     if (object == NULL) {
         char *excerpt = strstr(reason.text, " near "); /* the client's own bytes, cut anywhere */
         if (excerpt != NULL)

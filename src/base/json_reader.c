@@ -1,0 +1,227 @@
+#include "base/json_reader.h"
+
+#include "base/buffer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define DEPTH_MAX 32
+#define DIGITS_MAX 18 /* always fit a json_int_t */
+#define KEY_MAX 64
+
+/* NULL from a reading function: jansson shall decide. */
+struct reader {
+    const char *at;
+    const char *end;
+    unsigned depth;
+    struct buffer scratch; /* a string with escapes */
+};
+
+static json_t *read_value(struct reader *reader);
+
+/* Eight bytes at a time; a byte of the result is not 0 if that byte is a quote, a backslash or below a space,
+ * or, rarely, if one before it is. */
+static uint64_t special_bytes(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = UINT64_C(0x8080808080808080);
+    uint64_t quote = word ^ ones * '"';
+    uint64_t backslash = word ^ ones * '\\';
+    return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) &
+           tops;
+}
+
+static bool is_special(char c)
+{
+    return c == '"' || c == '\\' || (unsigned char)c < 0x20;
+}
+
+const char *json_plain_end(const char *text, const char *end)
+{
+    uint64_t word;
+    while ((size_t)(end - text) >= sizeof word) {
+        memcpy(&word, text, sizeof word);
+        if (special_bytes(word) != 0)
+            break;
+        text += sizeof word;
+    }
+    while (text < end && !is_special(*text))
+        text++;
+    return text;
+}
+
+static void skip_space(struct reader *reader)
+{
+    while (reader->at < reader->end &&
+           (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\t' || *reader->at == '\r'))
+        reader->at++;
+}
+
+/* Takes `c`, after space. */
+static bool take(struct reader *reader, char c)
+{
+    skip_space(reader);
+    if (reader->at == reader->end || *reader->at != c)
+        return false;
+    reader->at++;
+    return true;
+}
+
+/* The character an escape stands for; 0: not here. */
+static char unescape(char letter)
+{
+    static const char letters[] = "\"\\/bfnrt";
+    static const char meanings[] = "\"\\/\b\f\n\r\t";
+    const char *found = letter == '\0' ? NULL : strchr(letters, letter);
+    return found == NULL ? '\0' : meanings[found - letters];
+}
+
+/* The rest of a string whose first escape is at reader->at. */
+static bool read_escaped(struct reader *reader, const char *start, const char **text, size_t *length)
+{
+    buffer_clear(&reader->scratch);
+    for (;;) {
+        buffer_append(&reader->scratch, start, (size_t)(reader->at - start));
+        if (reader->end - reader->at < 2)
+            return false;
+        if (*reader->at == '"')
+            break;
+        char meant = *reader->at == '\\' ? unescape(reader->at[1]) : '\0';
+        if (meant == '\0')
+            return false;
+        buffer_append_char(&reader->scratch, meant);
+        start = reader->at += 2;
+        reader->at = json_plain_end(reader->at, reader->end);
+    }
+    reader->at++;
+    *text = reader->scratch.data;
+    *length = reader->scratch.length;
+    return true;
+}
+
+/* A string's bytes, in the text itself or in the scratch buffer; the opening quote has been taken. */
+static bool read_text(struct reader *reader, const char **text, size_t *length)
+{
+    const char *start = reader->at;
+    reader->at = json_plain_end(start, reader->end);
+    if (reader->at == reader->end)
+        return false;
+    if (*reader->at != '"')
+        return read_escaped(reader, start, text, length);
+    *text = start;
+    *length = (size_t)(reader->at - start);
+    reader->at++;
+    return true;
+}
+
+static json_t *read_string(struct reader *reader)
+{
+    const char *text;
+    size_t length;
+    return read_text(reader, &text, &length) ? json_stringn(text, length) : NULL; /* checks the UTF-8 */
+}
+
+static bool read_member(struct reader *reader, json_t *object)
+{
+    const char *text;
+    size_t length;
+    char key[KEY_MAX];
+    if (!take(reader, '"') || !read_text(reader, &text, &length) || length >= sizeof key)
+        return false;
+    memcpy(key, text, length);
+    key[length] = '\0';
+    if (json_object_get(object, key) != NULL || !take(reader, ':'))
+        return false;
+    json_t *value = read_value(reader);
+    return value != NULL && json_object_set_new(object, key, value) == 0; /* checks the UTF-8 of the key */
+}
+
+static bool read_item(struct reader *reader, json_t *array)
+{
+    json_t *value = read_value(reader);
+    return value != NULL && json_array_append_new(array, value) == 0;
+}
+
+/* What is between brackets, the opening one taken. */
+static json_t *read_all(struct reader *reader, json_t *into, char close,
+                        bool (*read)(struct reader *, json_t *))
+{
+    bool fine = take(reader, close);
+    if (!fine && ++reader->depth <= DEPTH_MAX) {
+        do
+            fine = read(reader, into);
+        while (fine && take(reader, ','));
+        fine = fine && take(reader, close);
+        reader->depth--;
+    }
+    if (fine)
+        return into;
+    json_decref(into);
+    return NULL;
+}
+
+static json_t *read_integer(struct reader *reader)
+{
+    bool negative = *reader->at == '-';
+    const char *first = reader->at += negative;
+    json_int_t value = 0;
+    while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9')
+        value = value * 10 + (*reader->at++ - '0');
+    size_t digits = (size_t)(reader->at - first);
+    if (digits == 0 || digits > DIGITS_MAX || (*first == '0' && digits > 1) || reader->at == reader->end ||
+        strchr(",]} \t\r\n", *reader->at) == NULL || *reader->at == '\0')
+        return NULL;
+    return json_integer(negative ? -value : value);
+}
+
+static json_t *read_word(struct reader *reader, const char *word, json_t *value)
+{
+    size_t length = strlen(word);
+    if ((size_t)(reader->end - reader->at) <= length || memcmp(reader->at, word, length) != 0 ||
+        (reader->at[length] >= 'a' && reader->at[length] <= 'z'))
+        return NULL;
+    reader->at += length;
+    return value;
+}
+
+static json_t *read_value(struct reader *reader)
+{
+    skip_space(reader);
+    if (reader->at == reader->end)
+        return NULL;
+    switch (*reader->at) {
+    case '"':
+        reader->at++;
+        return read_string(reader);
+    case '{':
+        reader->at++;
+        return read_all(reader, json_object(), '}', read_member);
+    case '[':
+        reader->at++;
+        return read_all(reader, json_array(), ']', read_item);
+    case 't':
+        return read_word(reader, "true", json_true());
+    case 'f':
+        return read_word(reader, "false", json_false());
+    case 'n':
+        return read_word(reader, "null", json_null());
+    default:
+        return read_integer(reader);
+    }
+}
+
+json_t *json_read(const char *text, size_t length, json_error_t *reason)
+{
+    struct reader reader = {.at = text, .end = text + length, .scratch = BUFFER_INIT};
+    skip_space(&reader);
+    json_t *value = NULL;
+    if (reader.at < reader.end && (*reader.at == '{' || *reader.at == '['))
+        value = read_value(&reader);
+    skip_space(&reader);
+    buffer_release(&reader.scratch);
+    if (value != NULL && reader.at == reader.end)
+        return value;
+    json_decref(value);
+    return json_loadb(text, length, JSON_REJECT_DUPLICATES, reason);
+}
