@@ -41,23 +41,43 @@ void queue_free(struct queue *queue)
     free(queue);
 }
 
-bool queue_push(struct queue *queue, void *item)
+static bool push(struct queue *queue, void *item, bool wake)
 {
     pthread_mutex_lock(&queue->lock);
     bool accepted = !queue->closed && queue->count < queue->capacity;
     if (accepted) {
         queue->items[(queue->first + queue->count) % queue->capacity] = item;
         queue->count++;
-        pthread_cond_signal(&queue->not_empty);
+        if (wake)
+            pthread_cond_signal(&queue->not_empty);
     }
     pthread_mutex_unlock(&queue->lock);
     return accepted;
 }
 
+bool queue_push(struct queue *queue, void *item)
+{
+    return push(queue, item, true);
+}
+
+bool queue_push_quietly(struct queue *queue, void *item)
+{
+    return push(queue, item, false);
+}
+
+void queue_wake(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    if (queue->count > 0)
+        pthread_cond_signal(&queue->not_empty);
+    pthread_mutex_unlock(&queue->lock);
+}
+
 /* The lock is held. Returns once there is an item, or the queue is closed, or the deadline has passed. */
 static void wait_for_item(struct queue *queue, int64_t deadline)
 {
-    struct timespec until = {.tv_sec = deadline / NANOSECONDS_PER_SECOND, .tv_nsec = deadline % NANOSECONDS_PER_SECOND};
+    struct timespec until = {.tv_sec = deadline / NANOSECONDS_PER_SECOND,
+                             .tv_nsec = deadline % NANOSECONDS_PER_SECOND};
     while (queue->count == 0 && !queue->closed) {
         if (deadline == 0)
             pthread_cond_wait(&queue->not_empty, &queue->lock);

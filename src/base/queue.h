@@ -1,8 +1,8 @@
 /*
  * queue.h - the one queue between threads: bounded, first in first out, of pointers.
  *
- * Any number of producers and consumers. A full queue refuses at once (the caller answers `busy`), it never blocks a
- * producer. After queue_close() pushes are refused and consumers get what is left, then nothing.
+ * Any number of producers and consumers. A full queue refuses at once (the caller answers `busy`), it never
+ * blocks a producer. After queue_close() pushes are refused and consumers get what is left, then nothing.
  */
 #ifndef STORYD_BASE_QUEUE_H
 #define STORYD_BASE_QUEUE_H
@@ -19,7 +19,13 @@ void queue_free(struct queue *queue); /* no thread may be using it; items left i
 /* Takes over `item`; false (nothing taken) if the queue is full or closed. */
 bool queue_push(struct queue *queue, void *item);
 
-/* The oldest item; waits for one. NULL when the queue is closed and empty, or `deadline` (clock.h; 0 = none) passed. */
+/* The same, but a consumer that waits goes on waiting until queue_wake() or a queue_push(): for producers of
+ * several items in a row. */
+bool queue_push_quietly(struct queue *queue, void *item);
+void queue_wake(struct queue *queue);
+
+/* The oldest item; waits for one. NULL when the queue is closed and empty, or `deadline` (clock.h; 0 = none)
+ * passed. */
 void *queue_pop(struct queue *queue, int64_t deadline);
 
 /* Like queue_pop, but takes all that waits, at most `limit`; returns how many were stored in `items`. */

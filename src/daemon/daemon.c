@@ -128,6 +128,25 @@ static void viewed(void *context, const char *id, int64_t total)
     index_set_views(service->index, id, total);
 }
 
+static void answering(void *context, bool begins)
+{
+    (void)context;
+    if (begins)
+        server_hold_replies();
+    else
+        server_release_replies();
+}
+
+/* A connection's writes that arrived together go into one group. */
+static void turn(void *context, bool begins)
+{
+    struct service *service = context;
+    if (begins)
+        committer_hold();
+    else
+        committer_release(service->committer);
+}
+
 static void published(void *context, uint64_t revision)
 {
     struct service *service = context;
@@ -297,6 +316,7 @@ static int start_committer(struct daemon *daemon, struct error *error)
         .queue_bytes = (size_t)service->config->store_queue_bytes,
         .committed = committed,
         .viewed = viewed,
+        .answering = answering,
         .context = service,
     };
     if (committer_start(daemon->writer, &options, &service->committer, error) != 0)
@@ -333,6 +353,7 @@ static int start(struct daemon *daemon, struct error *error)
     service->waiters = waiters_new(revision_visible, service);
     service_measure_memory(service);
     server_set_dispatch(service->server, dispatch, service);
+    server_set_turn(service->server, turn, service);
     if (open_store(daemon, error) != 0 || open_index(daemon, error) != 0 ||
         start_committer(daemon, error) != 0 || start_workers(daemon, error) != 0 ||
         add_events(daemon, error) != 0 || listen_all(daemon, error) != 0)

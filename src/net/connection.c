@@ -179,8 +179,12 @@ void connection_turn(struct connection *connection)
     outbox_begin_turn(connection->outbox, &status);
     connection->in_flight = status.in_flight;
     connection->writes = status.writes;
+    if (host->turn != NULL)
+        host->turn(host->turn_context, true);
     intake_start_held(connection);
     bool more = (int64_t)status.unsent > host->limits.output_pause || take_requests(connection);
+    if (host->turn != NULL)
+        host->turn(host->turn_context, false);
     bool attention = connection->held != NULL || connection->last || connection->ended || host->stopping;
     outbox_flush(connection->outbox, attention, (size_t)host->limits.pipeline, &status);
     if (connection->state != CONNECTION_CLOSED)

@@ -37,6 +37,8 @@ struct connection_host {
     struct server_limits limits;
     server_dispatch dispatch;
     void *dispatch_context;
+    server_turn turn; /* NULL: nobody wants to know */
+    void *turn_context;
     bool stopping; /* new requests are answered `draining` */
     struct outbox_totals totals;
     char *scratch; /* CONNECTION_SCRATCH bytes, where everything is read to first */

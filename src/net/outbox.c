@@ -193,7 +193,7 @@ static void emit(struct outbox *outbox, struct request *request, struct request 
     size_t count = split_reply(request, header, parts), sent = 0, length = 0;
     for (size_t i = 0; i < count; i++)
         length += parts[i].iov_len;
-    if (in_turn != outbox && unsent_bytes(outbox) == 0)
+    if (in_turn != outbox && !outbox->gathering && unsent_bytes(outbox) == 0)
         sent = send_parts(outbox, parts, count);
     if (sent < length && !outbox->broken)
         keep_rest(outbox, parts, count, sent);
@@ -236,25 +236,39 @@ static bool needs_io_thread(const struct outbox *outbox)
            all > atomic_load_explicit(&outbox->totals->total_limit, memory_order_relaxed);
 }
 
-bool outbox_finish(struct outbox *outbox, struct request *request, struct request **done)
+static void finish(struct outbox *outbox, struct request *request, struct request **done)
 {
-    pthread_mutex_lock(&outbox->lock);
-    bool wake = false;
     if (outbox->number != request->connection) {
         request->next = *done;
         *done = request;
-    } else {
-        outbox->in_flight--;
-        outbox->writes -= request->counted_write;
-        if (request->slot == OUTBOX_TAGGED) {
-            emit(outbox, request, done);
-        } else {
-            wait_for_turn(outbox, request);
-            emit_waiting(outbox, done);
-        }
-        wake = needs_io_thread(outbox);
-        outbox->queued = outbox->queued || wake;
+        return;
     }
+    outbox->in_flight--;
+    outbox->writes -= request->counted_write;
+    if (request->slot == OUTBOX_TAGGED) {
+        emit(outbox, request, done);
+    } else {
+        wait_for_turn(outbox, request);
+        emit_waiting(outbox, done);
+    }
+}
+
+bool outbox_finish(struct outbox *outbox, struct request *requests, struct request **done)
+{
+    pthread_mutex_lock(&outbox->lock);
+    bool is_open = outbox->number == requests->connection;
+    bool was_empty = unsent_bytes(outbox) == 0;
+    outbox->gathering = requests->next != NULL;
+    while (requests != NULL) {
+        struct request *next = requests->next;
+        finish(outbox, requests, done);
+        requests = next;
+    }
+    if (outbox->gathering && was_empty && in_turn != outbox)
+        send_unsent(outbox);
+    outbox->gathering = false;
+    bool wake = is_open && needs_io_thread(outbox);
+    outbox->queued = outbox->queued || wake;
     pthread_mutex_unlock(&outbox->lock);
     return wake;
 }

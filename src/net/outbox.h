@@ -48,6 +48,7 @@ struct outbox {
     size_t writes;    /* those of them that reads have to wait for */
     bool closing;     /* the last reply is in: nothing goes out after it */
     bool broken;      /* the peer is gone */
+    bool gathering;   /* several replies come, which one send will take */
     bool tended;      /* the I/O thread is at this connection and will flush it */
     bool armed;       /* the I/O thread waits until the socket takes more */
     bool attention;   /* the I/O thread waits for any reply */
@@ -83,10 +84,11 @@ void outbox_flush(struct outbox *outbox, bool attention, size_t pipeline, struct
 void outbox_look(struct outbox *outbox, struct outbox_status *status);
 
 /*
- * Any thread: the request is finished. Its reply is sent at once if it is next, except inside the
- * connection's own turn, which gathers replies for one send. The requests that are done with are put before
- * the list *done, for the caller to free. True if the I/O thread has to be told to look at this connection.
+ * Any thread: these requests of one connection, a list, are finished. Their replies are sent at once, all
+ * with one send, as far as they are next, except inside the connection's own turn, which gathers replies
+ * itself. The requests that are done with are put before the list *done, for the caller to free. True if the
+ * I/O thread has to be told to look at this connection.
  */
-bool outbox_finish(struct outbox *outbox, struct request *request, struct request **done);
+bool outbox_finish(struct outbox *outbox, struct request *requests, struct request **done);
 
 #endif

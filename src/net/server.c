@@ -111,19 +111,70 @@ static void count_request(const struct request *request)
         counter_add(COUNTER_REQUESTS_DEADLINE, 1);
 }
 
-void server_finish(struct request *request)
+/* These belong to one connection. */
+static void finish_all(struct request *requests)
 {
-    struct server *server = request->server;
-    uint64_t number = request->connection;
+    struct server *server = requests->server;
+    uint64_t number = requests->connection;
     struct request *done = NULL;
-    count_request(request);
-    if (outbox_finish(server->places[number & (PLACES - 1)].outbox, request, &done))
+    if (outbox_finish(server->places[number & (PLACES - 1)].outbox, requests, &done))
         mailbox_put(&server->mailbox, number);
     while (done != NULL) {
         struct request *next = done->next;
         request_free(done);
         done = next;
     }
+}
+
+/* Finished by this thread between server_hold_replies() and server_release_replies(), in order. */
+static _Thread_local struct {
+    bool holding;
+    struct request *first;
+    struct request **end;
+} held;
+
+void server_finish(struct request *request)
+{
+    count_request(request);
+    request->next = NULL;
+    if (!held.holding) {
+        finish_all(request);
+        return;
+    }
+    *held.end = request;
+    held.end = &request->next;
+}
+
+void server_hold_replies(void)
+{
+    held.holding = true;
+    held.end = &held.first;
+}
+
+/* Takes those of the connection of the first out of the list. */
+static struct request *take_connection(struct request **list)
+{
+    struct request *first = *list;
+    struct request **end = &first;
+    while (*list != NULL) {
+        struct request *request = *list;
+        if (request->connection != first->connection || request->server != first->server) {
+            list = &request->next;
+            continue;
+        }
+        *list = request->next;
+        *end = request;
+        end = &request->next;
+    }
+    *end = NULL;
+    return first;
+}
+
+void server_release_replies(void)
+{
+    held.holding = false;
+    while (held.first != NULL)
+        finish_all(take_connection(&held.first));
 }
 
 /* ---- connections ---- */
@@ -420,6 +471,12 @@ void server_set_limits(struct server *server, const struct server_limits *limits
         if (server->places[i].connection != NULL)
             connection_apply_limits(server->places[i].connection);
     schedule_check(server);
+}
+
+void server_set_turn(struct server *server, server_turn turn, void *context)
+{
+    server->host.turn = turn;
+    server->host.turn_context = context;
 }
 
 void server_set_dispatch(struct server *server, server_dispatch dispatch, void *context)

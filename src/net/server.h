@@ -58,6 +58,10 @@ void server_set_limits(struct server *server, const struct server_limits *limits
 typedef int (*server_dispatch)(void *context, struct request *request, struct error *error);
 void server_set_dispatch(struct server *server, server_dispatch dispatch, void *context);
 
+/* Called on the I/O thread before (true) and after (false) it takes some requests of one connection. */
+typedef void (*server_turn)(void *context, bool begins);
+void server_set_turn(struct server *server, server_turn turn, void *context);
+
 /* I/O thread. `bound` (may be NULL) becomes the real address, with the port the system chose for port 0.
  * Errors: bad_request (the address), unavailable (in use, not permitted). */
 int server_listen(struct server *server, const char *address, char bound[ADDRESS_TEXT_SIZE],
@@ -78,5 +82,12 @@ void server_stop(struct server *server, int64_t grace_ms);
 
 /* Any thread: sends the reply (in its order) and frees the request; request_finish() comes here. */
 void server_finish(struct request *request);
+
+/*
+ * Any thread that finishes several requests in a row: what it finishes between these two goes out with the
+ * second one, the replies of a connection with one system call.
+ */
+void server_hold_replies(void);
+void server_release_replies(void);
 
 #endif

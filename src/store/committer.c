@@ -188,8 +188,15 @@ static void publish_views(const struct committer *committer)
     }
 }
 
+static void say_answering(const struct committer *committer, bool begins)
+{
+    if (committer->options.answering != NULL)
+        committer->options.answering(committer->options.context, begins);
+}
+
 static void answer_group(struct committer *committer)
 {
+    say_answering(committer, true);
     for (size_t i = 0; i < committer->group_count; i++) {
         struct write *write = committer->group[i];
         if (write->done != NULL)
@@ -197,6 +204,7 @@ static void answer_group(struct committer *committer)
         else
             write_free(write);
     }
+    say_answering(committer, false);
     committer->group_count = 0;
 }
 
@@ -298,6 +306,33 @@ static size_t weigh(const struct write *write)
     return bytes;
 }
 
+/* What this thread has submitted since committer_hold(). */
+static _Thread_local struct {
+    bool holding;
+    bool pushed;
+} held;
+
+void committer_hold(void)
+{
+    held.holding = true;
+}
+
+void committer_release(struct committer *committer)
+{
+    if (held.pushed)
+        queue_wake(committer->queue);
+    held.holding = held.pushed = false;
+}
+
+static bool push(struct committer *committer, struct write *write)
+{
+    if (!held.holding)
+        return queue_push(committer->queue, write);
+    bool pushed = queue_push_quietly(committer->queue, write);
+    held.pushed = held.pushed || pushed;
+    return pushed;
+}
+
 int committer_submit(struct committer *committer, struct write *write, struct error *error)
 {
     if (committer->stopping)
@@ -306,8 +341,7 @@ int committer_submit(struct committer *committer, struct write *write, struct er
     write->bytes = bytes;
     /* A single write larger than the whole queue must get through some day. */
     size_t before = atomic_fetch_add(&committer->queued_bytes, bytes);
-    if ((before == 0 || before + bytes <= committer->options.queue_bytes) &&
-        queue_push(committer->queue, write))
+    if ((before == 0 || before + bytes <= committer->options.queue_bytes) && push(committer, write))
         return 0;
     committer->queued_bytes -= bytes;
     if (committer->stopping)

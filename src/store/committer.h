@@ -54,6 +54,8 @@ struct committer_options {
     /* After the commit, for each write that set or added to a count; with 0 for a DELETE. In the order of the
      * writes. */
     void (*viewed)(void *context, const char *id, int64_t total);
+    /* Before (true) and after (false) `done` is called for the writes of a group. */
+    void (*answering)(void *context, bool begins);
     void *context;
 };
 
@@ -64,6 +66,11 @@ int committer_start(struct store_writer *writer, const struct committer_options 
 /* Gives `write` away. On failure (busy, draining) it stays the caller's and `done` is not called. Without
  * `done` it is freed when it has been written. */
 int committer_submit(struct committer *committer, struct write *write, struct error *error);
+
+/* For a thread that submits several writes in a row: those between these two wake a waiting committer only
+ * with the second one, so that they make one group. */
+void committer_hold(void);
+void committer_release(struct committer *committer);
 
 uint64_t committer_head(const struct committer *committer); /* newest acknowledged revision; any thread */
 size_t committer_waiting(struct committer *committer);

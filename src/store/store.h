@@ -97,7 +97,9 @@ int store_get_version(struct store_reader *reader, uint64_t revision, struct buf
 
 /* Calls `each` for the present articles with first <= revision <= last, ascending, at most `limit`; stops
  * early if it returns false. Damaged rows are logged, counted and left out (and count towards `limit`). *next
- * is where to go on: after the last row seen, last + 1 at the end. The texts are valid during the call. */
+ * is where to go on: after the last row seen, last + 1 at the end. All rows come from one look at the store,
+ * which is over before the first call and which some megabytes of articles also end. The texts are valid
+ * during the call. */
 typedef bool (*store_article_function)(void *context, uint64_t revision, const char *id, const char *text,
                                        size_t length, int64_t views);
 int store_scan(struct store_reader *reader, uint64_t first, uint64_t last, size_t limit,

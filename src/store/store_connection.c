@@ -13,9 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IDLE_CHECKPOINT_BYTES (INT64_C(16) << 20)
-#define FORCED_CHECKPOINT_BYTES (INT64_C(32) << 20) /* a log that grows into new disk blocks halves the write rate */
-#define FORCED_RETRY_BYTES (INT64_C(16) << 20)
+#define IDLE_CHECKPOINT_BYTES (INT64_C(4) << 20)
+#define STEP_CHECKPOINT_BYTES (INT64_C(16) << 20)
+#define RESTART_BYTES (INT64_C(32) << 20) /* a log that grows into new disk blocks halves the write rate */
+#define RESTART_RETRY_BYTES (INT64_C(4) << 20)
+#define WAITING_RESTART_BYTES (INT64_C(256) << 20) /* only then are writes made to wait for a reader */
+#define WAITING_RETRY_BYTES (INT64_C(64) << 20)
 
 static const char *const writer_sql[WRITER_STATEMENT_COUNT] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -119,7 +122,7 @@ static int count_log_pages(void *context, sqlite3 *db, const char *name, int pag
     (void)name;
     if (pages < writer->log_pages) { /* it was started anew */
         writer->log_pages_copied = 0;
-        writer->restart_at_pages = 0;
+        writer->checkpoint_at_pages = 0;
     }
     writer->log_pages = pages;
     return SQLITE_OK;
@@ -135,7 +138,7 @@ static int connect_database(struct store_writer *writer, struct error *error)
     writer->page_size = (int)page_size;
     writer->log_pages = 0;
     writer->log_pages_copied = 0;
-    writer->restart_at_pages = 0;
+    writer->checkpoint_at_pages = 0;
     sqlite3_wal_hook(writer->db, count_log_pages, writer);
     return store_sqlite_position(writer->db, writer->statements[POSITION], &writer->committed, error);
 }
@@ -258,20 +261,32 @@ int store_connection_recover(struct store_writer *writer, struct error *error)
 
 /* ---- checkpoints ---- */
 
-static int run_checkpoint(struct store_writer *writer, int mode, struct error *error)
+/* A checkpoint that finds a reader in the way copies what it can and answers BUSY; it waits for the reader
+ * only with the connection's busy timeout. */
+static int run_checkpoint(struct store_writer *writer, int mode, int64_t retry_bytes, struct error *error)
 {
     int pages = -1;
     int copied = -1;
     int code = sqlite3_wal_checkpoint_v2(writer->db, NULL, mode, &pages, &copied);
     if (copied >= 0)
         writer->log_pages_copied = copied;
-    if (code == SQLITE_BUSY) {
-        /* A reader is in the way; what could be copied has been. Not at once again, as each try waits for it.
-         */
-        writer->restart_at_pages = writer->log_pages + (int)(FORCED_RETRY_BYTES / writer->page_size);
+    if (code == SQLITE_OK || code == SQLITE_BUSY) { /* not at once again */
+        writer->checkpoint_at_pages = writer->log_pages + (int)(retry_bytes / writer->page_size);
         return 0;
     }
-    return code == SQLITE_OK ? 0 : store_sqlite_error(writer->db, error, "checkpoint");
+    return store_sqlite_error(writer->db, error, "checkpoint");
+}
+
+/* Starts the log anew if no reader is in the way. Each try has copied what no reader held back, so the next
+ * one is short. */
+static int restart_log(struct store_writer *writer, int64_t log_bytes, struct error *error)
+{
+    if (log_bytes > WAITING_RESTART_BYTES)
+        return run_checkpoint(writer, SQLITE_CHECKPOINT_RESTART, WAITING_RETRY_BYTES, error);
+    sqlite3_busy_timeout(writer->db, 0);
+    int result = run_checkpoint(writer, SQLITE_CHECKPOINT_RESTART, RESTART_RETRY_BYTES, error);
+    sqlite3_busy_timeout(writer->db, STORE_BUSY_TIMEOUT_MS);
+    return result;
 }
 
 int store_maintain(struct store_writer *writer, bool idle, struct error *error)
@@ -280,9 +295,11 @@ int store_maintain(struct store_writer *writer, bool idle, struct error *error)
         return 0;
     int64_t bytes = (int64_t)writer->log_pages * writer->page_size;
     int64_t waiting = (int64_t)(writer->log_pages - writer->log_pages_copied) * writer->page_size;
-    if (bytes > FORCED_CHECKPOINT_BYTES && writer->log_pages >= writer->restart_at_pages)
-        return run_checkpoint(writer, SQLITE_CHECKPOINT_RESTART, error);
-    if (idle && waiting > IDLE_CHECKPOINT_BYTES)
-        return run_checkpoint(writer, SQLITE_CHECKPOINT_PASSIVE, error);
+    if (writer->log_pages < writer->checkpoint_at_pages)
+        return 0;
+    if (bytes > RESTART_BYTES)
+        return restart_log(writer, bytes, error);
+    if (waiting > (idle ? IDLE_CHECKPOINT_BYTES : STEP_CHECKPOINT_BYTES))
+        return run_checkpoint(writer, SQLITE_CHECKPOINT_PASSIVE, IDLE_CHECKPOINT_BYTES, error);
     return 0;
 }

@@ -52,9 +52,9 @@ struct store_writer {
     bool doubtful;
     struct store_position failed_group;
 
-    int log_pages;        /* pages in the write-ahead log */
-    int log_pages_copied; /* of them, already copied into the database */
-    int restart_at_pages; /* when to try again to start the log anew */
+    int log_pages;           /* pages in the write-ahead log */
+    int log_pages_copied;    /* of them, already copied into the database */
+    int checkpoint_at_pages; /* before the log has as many no checkpoint is tried again */
 };
 
 /* Closes the connection and keeps the lock. */

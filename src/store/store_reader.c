@@ -6,6 +6,7 @@
 #include "store/store_sqlite.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum reader_statement { BY_ID, BY_REVISION, SCAN, CHANGES, ALL_VIEWS, POSITION, READER_STATEMENT_COUNT };
@@ -23,6 +24,7 @@ static const char *const reader_sql[READER_STATEMENT_COUNT] = {
 };
 
 #define VIEWS_COLUMN 4
+#define SCAN_BYTES ((size_t)4 << 20) /* a look at a range ends when it has read more */
 
 struct store_reader {
     sqlite3 *db;
@@ -150,29 +152,65 @@ static int read_range(struct store_reader *reader, enum reader_statement which, 
     return result;
 }
 
-struct scan {
-    store_article_function each;
-    void *context;
+/* The rows of one look at the store, copied. What is done with them may take long, and a read transaction
+ * that lasts keeps the writer from starting its log anew. */
+struct scanned_row {
+    uint64_t revision;
+    int64_t views;
+    size_t id; /* where its id, with its final zero, and its text start in `bytes` */
+    size_t text;
+    size_t length;
 };
 
-static bool scan_row(sqlite3_stmt *statement, void *context)
+struct scan {
+    struct scanned_row *rows;
+    size_t count;
+    struct buffer bytes;
+};
+
+static bool copy_row(sqlite3_stmt *statement, void *context)
 {
-    const struct scan *scan = context;
+    struct scan *scan = context;
     struct store_row row;
     store_sqlite_row(statement, &row);
     if (!row.sound) {
         store_sqlite_bad_row(&row, NULL);
         return true;
     }
-    return scan->each(scan->context, row.revision, row.id, row.text, row.length,
-                      sqlite3_column_int64(statement, VIEWS_COLUMN));
+    struct scanned_row *copy = &scan->rows[scan->count++];
+    *copy = (struct scanned_row){.revision = row.revision,
+                                 .views = sqlite3_column_int64(statement, VIEWS_COLUMN),
+                                 .id = scan->bytes.length,
+                                 .length = row.length};
+    buffer_append(&scan->bytes, row.id, strlen(row.id) + 1);
+    copy->text = scan->bytes.length;
+    buffer_append(&scan->bytes, row.text, row.length);
+    return scan->bytes.length < SCAN_BYTES;
+}
+
+/* The row after which `each` wanted no more, 0 if it took all. */
+static uint64_t hand_out(const struct scan *scan, store_article_function each, void *context)
+{
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct scanned_row *row = &scan->rows[i];
+        const char *bytes = scan->bytes.data;
+        if (!each(context, row->revision, bytes + row->id, bytes + row->text, row->length, row->views))
+            return row->revision;
+    }
+    return 0;
 }
 
 int store_scan(struct store_reader *reader, uint64_t first, uint64_t last, size_t limit,
                store_article_function each, void *context, uint64_t *next, struct error *error)
 {
-    struct scan scan = {each, context};
-    return read_range(reader, SCAN, first, last, limit, scan_row, &scan, next, error);
+    struct scan scan = {.rows = memory_zeroed(limit, sizeof *scan.rows)};
+    int result = read_range(reader, SCAN, first, last, limit, copy_row, &scan, next, error);
+    uint64_t stopped = result == 0 ? hand_out(&scan, each, context) : 0;
+    if (stopped != 0)
+        *next = stopped + 1;
+    free(scan.rows);
+    buffer_release(&scan.bytes);
+    return result;
 }
 
 struct change_scan {

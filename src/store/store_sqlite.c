@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUSY_TIMEOUT_MS 2000
 #define BUSY_RETRY_MS 100
 #define DEFAULT_CACHE_BYTES (INT64_C(16) << 20)
 #define NAME_SHOWN 220 /* an id in a message: its 200 bytes at most, and room to spare */
@@ -15,7 +14,7 @@
 static int configure(sqlite3 *db, int64_t cache_bytes, struct error *error)
 {
     sqlite3_extended_result_codes(db, 1);
-    sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(db, STORE_BUSY_TIMEOUT_MS);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     char pragmas[160];
     int64_t kilobytes = (cache_bytes > 0 ? cache_bytes : DEFAULT_CACHE_BYTES) / 1024;

@@ -49,6 +49,8 @@ struct store_position {
     uint64_t head;     /* its revision, 0 = none */
     uint64_t articles; /* how many articles there are after it */
 };
+#define STORE_BUSY_TIMEOUT_MS 2000 /* how long a connection waits for another one */
+
 #define STORE_POSITION_SQL "SELECT revision, articles FROM changes ORDER BY revision DESC LIMIT 1"
 int store_sqlite_position(sqlite3 *db, sqlite3_stmt *statement, struct store_position *position,
                           struct error *error);
