@@ -17,7 +17,8 @@ from daemon import Daemon
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REAL = ("news-sample-en", "reuters-part1", "huffpost", "senate-sample", "bbc", "news-sample-multi")
-SECTIONS = ("import", "memory", "restart", "ping", "search", "related", "connected", "clients", "visible", "put")
+SECTIONS = ("import", "memory", "restart", "ping", "search", "related", "connected", "clients", "visible", "put",
+            "view")
 SEARCH_GOALS = {"one word": 0.25, "OR": 0.4, "AND": 1.0, "phrase": None, "filter": None}
 MORE_US = 40  # what phrase and filter may take beyond raw Xapian
 LARGE = 500000  # articles; what RELATED is to be times faster than raw Xapian's OR, below and from there
@@ -327,6 +328,15 @@ class Bench:
                              passed=ratio >= 0.7)
         for path in glob.glob(self.path("bare.db*")):
             os.unlink(path)
+
+    def section_view(self):
+        for under_way, connections, count in ((1, 1, 4000), (100, 4, 200000)):
+            self.daemon.wait_settled()
+            mine = self.load("view", self.corpus, "--connections", connections, "--window", under_way // connections,
+                             "--count", count)
+            goal = "tens of thousands/s" if under_way > 1 else None
+            self.table.times(f"VIEW acknowledged, {under_way} under way", mine, net=f"{mine['per_second']:,.0f}/s",
+                             **({"goal": goal, "passed": mine["per_second"] >= 20000} if goal else {}))
 
     def run(self):
         self.prepare()

@@ -11,6 +11,7 @@ static const char usage_text[] =
     "       load run ADDRESS REQUESTS [--requests N] [--warm N] [--connections C]\n"
     "       load put ADDRESS ARTICLES [--window W] [--connections C] [--first I] [--count N] [--seconds S]\n"
     "                                 [--prefix TEXT]\n"
+    "       load view ADDRESS ARTICLES --count N [--window W] [--connections C] [--prefix TEXT]\n"
     "       load visible ADDRESS ARTICLES [--rate R] [--seconds S] [--queries REQUESTS] [--connections C]\n"
     "ADDRESS is the path of a unix socket. Prints one JSON object; times are microseconds.\n";
 
@@ -86,6 +87,7 @@ int main(int count, char **words)
     } modes[] = {{"ping", 2, load_queries},
                  {"run", 3, load_queries},
                  {"put", 3, load_put},
+                 {"view", 3, load_view},
                  {"visible", 3, load_visible}};
     bool understood = read_options(count, words, &options);
     int given = count - optind;

@@ -14,6 +14,7 @@ struct load_options {
     const char *file;    /* of request lines, or of articles */
     const char *queries; /* of request lines to run meanwhile; NULL: none */
     const char *prefix;  /* put before each article's id; "" for none */
+    bool view;           /* VIEWs of the articles, over and over, not PUTs */
     bool resp;           /* requests are sent as RESP */
     size_t connections;
     size_t requests; /* 0: each line once */
@@ -29,6 +30,8 @@ struct load_options {
 int load_queries(const struct load_options *options);
 /* PUTs with `window` of them under way on each connection. */
 int load_put(const struct load_options *options);
+/* The same with VIEWs: `count` of them, of the articles one after the other. */
+int load_view(const struct load_options *options);
 /* PUTs at a fixed rate; the time from each acknowledgement until a search finds the article. */
 int load_visible(const struct load_options *options);
 

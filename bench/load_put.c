@@ -1,4 +1,4 @@
-/* load_put.c - PUTs, pipelined: how fast articles are acknowledged. */
+/* load_put.c - PUTs and VIEWs, pipelined: how fast they are acknowledged. */
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -59,14 +59,29 @@ static void append_put(struct buffer *out, const struct line *article, const cha
     buffer_append_char(out, '\n');
 }
 
+/* VIEW {"id":…} */
+static void append_view(struct buffer *out, const struct line *article, const char *prefix)
+{
+    const char *end = article->text + article->length;
+    const char *key = memmem(article->text, article->length, "\"id\"", 4);
+    const char *quote = key == NULL ? NULL : memchr(key + 4, '"', (size_t)(end - key - 4));
+    const char *last = quote == NULL ? NULL : memchr(quote + 1, '"', (size_t)(end - quote - 1));
+    if (last == NULL)
+        return;
+    buffer_append_string(out, "VIEW {\"id\":\"");
+    buffer_append_string(out, prefix);
+    buffer_append(out, quote + 1, (size_t)(last - quote - 1));
+    buffer_append_string(out, "\"}\n");
+}
+
 static bool take_next(struct connection *connection, size_t *article)
 {
     if (connection->again_count > 0) {
         *article = connection->again[--connection->again_count].article;
         return true;
     }
-    if (connection->next >= connection->articles->count ||
-        (connection->deadline != 0 && clock_now() > connection->deadline))
+    size_t end = connection->options->view ? connection->options->count : connection->articles->count;
+    if (connection->next >= end || (connection->deadline != 0 && clock_now() > connection->deadline))
         return false;
     *article = connection->next;
     connection->next += connection->options->connections;
@@ -78,7 +93,9 @@ static void send_some(struct connection *connection, struct client *client)
     size_t article;
     buffer_clear(&connection->out);
     while (connection->ring_count < connection->options->window && take_next(connection, &article)) {
-        append_put(&connection->out, &connection->articles->items[article], connection->options->prefix);
+        (connection->options->view ? append_view : append_put)(
+            &connection->out, &connection->articles->items[article % connection->articles->count],
+            connection->options->prefix);
         size_t at = (connection->ring_first + connection->ring_count++) % connection->options->window;
         connection->ring[at] = (struct pending){article, clock_now()};
     }
@@ -159,7 +176,8 @@ static int report(struct connection *connections, size_t count, int64_t elapsed)
 int load_put(const struct load_options *options)
 {
     struct lines articles;
-    lines_load(&articles, options->file, options->count != 0 ? options->first + options->count : 0);
+    lines_load(&articles, options->file,
+               options->count != 0 && !options->view ? options->first + options->count : 0);
     struct connection *connections = memory_zeroed(options->connections, sizeof *connections);
     int64_t started = clock_now();
     for (size_t i = 0; i < options->connections; i++) {
@@ -176,4 +194,11 @@ int load_put(const struct load_options *options)
     lines_release(&articles);
     free(connections);
     return status;
+}
+
+int load_view(const struct load_options *options)
+{
+    struct load_options views = *options;
+    views.view = true;
+    return load_put(&views);
 }

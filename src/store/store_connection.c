@@ -202,6 +202,7 @@ void store_writer_close(struct store_writer *writer)
     store_connection_close(writer);
     if (writer->lock >= 0)
         close(writer->lock);
+    store_views_free(writer);
     free(writer->directory);
     free(writer->path);
     free(writer->log_path);

@@ -1,5 +1,6 @@
 /*
  * store_private.h - the writer's state. Private to src/store: store_writer.c changes articles,
+ * store_views.c gathers counts,
  * store_connection.c opens, recovers and checkpoints. The committer's thread alone.
  */
 #ifndef STORYD_STORE_STORE_PRIVATE_H
@@ -52,6 +53,8 @@ struct store_writer {
     bool doubtful;
     struct store_position failed_group;
 
+    struct view_counts *view_counts; /* store_views.c: what this transaction has added to; NULL: never any */
+
     int log_pages;           /* pages in the write-ahead log */
     int log_pages_copied;    /* of them, already copied into the database */
     int checkpoint_at_pages; /* before the log has as many no checkpoint is tried again */
@@ -66,5 +69,17 @@ int store_connection_open(struct store_writer *writer, struct error *error);
 /* After an I/O error: reopens, checks where the store stands, and empties the write-ahead log. Until it
  * succeeds `doubtful` stays set. */
 int store_connection_recover(struct store_writer *writer, struct error *error);
+
+/* Reads and writes the row of a count, in the transaction (store_writer.c). */
+int store_views_read(struct store_writer *writer, const char *id, bool *exists, int64_t *views,
+                     struct error *error);
+int store_views_set(struct store_writer *writer, const char *id, int64_t views, struct error *error);
+
+/* Counts that were added to are kept until the transaction ends (_write, then _forget), or until something
+ * else is done with the article (_settle): its row is written before. */
+int store_views_write(struct store_writer *writer, struct error *error);
+int store_views_settle(struct store_writer *writer, const char *id, struct error *error);
+void store_views_forget(struct store_writer *writer);
+void store_views_free(struct store_writer *writer);
 
 #endif

@@ -75,6 +75,7 @@ int store_begin(struct store_writer *writer, struct error *error)
 
 void store_rollback(struct store_writer *writer)
 {
+    store_views_forget(writer);
     if (writer->db != NULL && sqlite3_get_autocommit(writer->db) == 0 &&
         run(writer, ROLLBACK, "roll back", NULL) != 0)
         writer->doubtful = true;
@@ -91,7 +92,7 @@ void store_rollback(struct store_writer *writer)
 
 int store_commit(struct store_writer *writer, struct error *error)
 {
-    if (!writer->failed && run(writer, COMMIT, "commit", NULL) == 0) {
+    if (!writer->failed && store_views_write(writer, NULL) == 0 && run(writer, COMMIT, "commit", NULL) == 0) {
         writer->committed = writer->pending;
         counter_add(COUNTER_STORE_COMMITS, 1);
         return 0;
@@ -205,7 +206,7 @@ static int add_version(struct store_writer *writer, uint64_t revision, const cha
     return result;
 }
 
-static int set_views(struct store_writer *writer, const char *id, int64_t views, struct error *error)
+int store_views_set(struct store_writer *writer, const char *id, int64_t views, struct error *error)
 {
     sqlite3_stmt *statement = writer->statements[SET_VIEWS];
     store_sqlite_bind_id(statement, 1, id);
@@ -220,7 +221,7 @@ int store_put(struct store_writer *writer, const char *id, const char *text, siz
     if (length > TEXT_MAX)
         return error_set(error, ERROR_TOO_LARGE,
                          "an article of %zu bytes is larger than the store's limit of %zu", length, TEXT_MAX);
-    if (find_article(writer, id, &previous, error) != 0 ||
+    if (store_views_settle(writer, id, error) != 0 || find_article(writer, id, &previous, error) != 0 ||
         check_revision(if_revision, previous, error) != 0 || check_room(writer, error) != 0)
         return -1;
     *change = (struct store_change){writer->pending.head + 1, previous, false};
@@ -230,14 +231,14 @@ int store_put(struct store_writer *writer, const char *id, const char *text, siz
         return -1;
     if (add_version(writer, change->revision, id, text, length, error) != 0)
         return -1;
-    return views >= 0 ? set_views(writer, id, views, error) : 0;
+    return views >= 0 ? store_views_set(writer, id, views, error) : 0;
 }
 
 int store_delete(struct store_writer *writer, const char *id, int64_t if_revision,
                  struct store_change *change, struct error *error)
 {
     uint64_t previous;
-    if (find_article(writer, id, &previous, error) != 0)
+    if (store_views_settle(writer, id, error) != 0 || find_article(writer, id, &previous, error) != 0)
         return -1;
     if (previous == 0)
         return store_sqlite_no_article(id, error);
@@ -275,21 +276,19 @@ int store_get_in_transaction(struct store_writer *writer, const char *id, struct
     return result;
 }
 
-int store_add_views(struct store_writer *writer, const char *id, int64_t count, int64_t *total,
-                    struct error *error)
+int store_views_read(struct store_writer *writer, const char *id, bool *exists, int64_t *views,
+                     struct error *error)
 {
     uint64_t revision;
-    int64_t views;
+    *views = 0;
     if (find_article(writer, id, &revision, error) != 0)
         return -1;
-    if (revision == 0)
-        return store_sqlite_no_article(id, error);
-    if (read_integer(writer, READ_VIEWS, id, &views, error) != 0)
+    *exists = revision != 0;
+    if (!*exists)
+        return 0;
+    if (read_integer(writer, READ_VIEWS, id, views, error) != 0)
         return -1;
-    int64_t before = views < 0 ? 0 : views;
-    if (__builtin_add_overflow(before, count, total))
-        *total = INT64_MAX;
-    if (*total < 0)
-        *total = 0;
-    return set_views(writer, id, *total, error);
+    if (*views < 0)
+        *views = 0;
+    return 0;
 }
