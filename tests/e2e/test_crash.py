@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness import seconds
+from harness import seconds, wait_until
 from oracle import SMALL, Oracle, Writer, check_against_rebuild
 
 SEED = int(os.environ.get("STORYD_SEED", "1"))
@@ -179,3 +179,79 @@ def test_nothing_is_left_over(start):
     assert len([path for path in generations[0].iterdir() if path.name.startswith("tombstones")]) <= 1
     assert len([path for path in generations[0].iterdir() if path.name.startswith("statistics")]) <= 2
     assert len(hot_directories(daemon)) <= 3
+
+
+# ---- views ----
+
+
+def view_until_it_is_gone(daemon, acknowledged, sent):
+    """VIEWs of the articles, many under way; what was sent and acknowledged of each is counted."""
+    names = list(acknowledged)
+    try:
+        with daemon.client() as client:
+            while True:
+                group = [names[number * number % len(names)] for number in range(50)]
+                for name in group:
+                    sent[name] += 1
+                client.send(*[client.line("VIEW", id=name) for name in group])
+                for name in group:
+                    reply = client.receive()
+                    if reply is None:
+                        return
+                    acknowledged[name] = max(acknowledged[name], reply["views"])
+    except (ConnectionError, BrokenPipeError):
+        pass
+
+
+def check_views(client, names):
+    """The views of each as GET says; a search's order and the totals of CONNECTED agree."""
+    counts = {name: client.ok("GET", name)["article"]["views"] for name in names}
+    hits = client.ok("SEARCH", query="fox", sort="most_viewed")["hits"]
+    assert {hit["id"]: hit["views"] for hit in hits} == counts
+    assert [hit["views"] for hit in hits] == sorted(counts.values(), reverse=True)
+    connected = client.ok("CONNECTED", article={"title": "Fox in the snow", "tags": ["fox"]}, min_strength=0)
+    assert connected["overview"]["events"] == len(names)
+    assert connected["overview"]["views"] == sum(counts.values())
+    return counts
+
+
+def test_acknowledged_views_survive(start):
+    daemon = start(*SMALL)
+    pick = random.Random(SEED)
+    names = [f"v{number}" for number in range(7)]
+    with daemon.client() as client:
+        client.put_all([{"id": name, "title": "Fox in the snow", "tags": ["fox"]} for name in names])
+    acknowledged, sent = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for _ in range(6):
+        thread = threading.Thread(target=view_until_it_is_gone, args=(daemon, acknowledged, sent))
+        thread.start()
+        wait_for = max(acknowledged.values()) + 1
+        wait_until(lambda: max(acknowledged.values()) > wait_for, what="views to be counted")
+        time.sleep(pick.uniform(0.01, seconds(0.2)))
+        kill(daemon)
+        thread.join()
+        daemon.start()
+        with daemon.client() as client:
+            wait_until(lambda: len(client.ids()) == len(names), what="the articles to be visible again")
+            counts = check_views(client, names)
+            for name in names:
+                assert acknowledged[name] <= counts[name] <= sent[name]
+            client.ok("VIEW", id=names[0], count=3)
+            sent[names[0]] += 3
+            assert check_views(client, names)[names[0]] == counts[names[0]] + 3
+            acknowledged = check_views(client, names)
+
+
+def test_views_while_the_article_is_being_indexed(start):
+    """Those that come between the reading of an article for the index and its publication are not lost."""
+    daemon = start(*SMALL)
+    with daemon.client() as client:
+        for turn in range(30):
+            group = [f"n{turn}-{number}" for number in range(20)]
+            lines = [client.line("PUT", {"id": name, "title": f"Owl number{turn}"}) for name in group]
+            client.send(*lines, *[client.line("VIEW", id=name) for name in group for _ in range(10)])
+            for reply in client.receive_all(11 * len(group)):
+                assert reply["ok"], reply
+            client.ok("FLUSH")
+            hits = client.ok("SEARCH", query=f"number{turn}", limit=50)["hits"]
+            assert {hit["id"]: hit["views"] for hit in hits} == dict.fromkeys(group, 10)

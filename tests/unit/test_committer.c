@@ -518,6 +518,121 @@ static void test_acknowledged_writes_survive(void **state)
     }
 }
 
+/* Several counts for one article make one row, and other writes of the group find it. */
+static void test_views_in_one_group(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        enum write_kind kind;
+        const char *id;
+        int64_t views;
+        int64_t total; /* -1: not found, or none */
+    } steps[] = {
+        {WRITE_PUT, "a", 10, 10},
+        {WRITE_VIEW, "a", 1, 11},
+        {WRITE_VIEW, "none", 1, -1},
+        {WRITE_VIEW, "a", 2, 13},
+        {WRITE_PUT, "b", -1, -1},
+        {WRITE_VIEW, "b", 5, 5},
+        {WRITE_PUT, "a", -1, -1},
+        {WRITE_VIEW, "a", 1, 14},
+        {WRITE_PUT, "a", 3, 3},
+        {WRITE_VIEW, "a", 4, 7},
+        {WRITE_DELETE, "b", -1, 0},
+        {WRITE_VIEW, "b", 1, -1},
+        {WRITE_PUT, "none", -1, -1},
+        {WRITE_VIEW, "none", 2, 2},
+        {WRITE_PUT, "b", -1, -1},
+        {WRITE_VIEW, "b", 9, 9},
+        {WRITE_VIEW, "a", INT64_MAX, INT64_MAX},
+    };
+    enum { STEPS = sizeof steps / sizeof *steps };
+    close_gate(fixture);
+    for (size_t i = 0; i < STEPS; i++) {
+        struct write *write =
+            new_write(fixture, steps[i].kind, steps[i].id, steps[i].kind == WRITE_PUT ? "{}" : NULL);
+        write->views = steps[i].views;
+        assert_int_equal(committer_submit(fixture->committer, write, &fixture->error), 0);
+    }
+    int commits = fixture->commits;
+    open_gate(fixture);
+    for (size_t i = 0; i < STEPS; i++) {
+        struct write *answer = queue_pop(fixture->answers, 0);
+        bool missing = steps[i].kind == WRITE_VIEW && steps[i].total < 0;
+        assert_int_equal(answer->result, missing ? -1 : 0);
+        assert_int_equal(answer->total_views, steps[i].total);
+        write_free(answer);
+    }
+    assert_int_equal(fixture->commits, commits + 1);
+    stop(fixture);
+    start(fixture);
+    int64_t views;
+    json_decref(stored(fixture, "a", &views));
+    assert_int_equal(views, INT64_MAX);
+    json_decref(stored(fixture, "b", &views));
+    assert_int_equal(views, 9);
+    json_decref(stored(fixture, "none", &views));
+    assert_int_equal(views, 2);
+}
+
+/* More articles than the first table of counts has room for. */
+static void test_views_of_many_articles_in_one_group(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { ARTICLES = 1000 };
+    stop(fixture);
+    fixture->options.group_writes = 3 * ARTICLES;
+    start(fixture);
+    close_gate(fixture);
+    char id[16];
+    for (int i = 0; i < 3 * ARTICLES; i++) {
+        snprintf(id, sizeof id, "id%d", i % ARTICLES);
+        enum write_kind kind = i < ARTICLES ? WRITE_PUT : WRITE_VIEW;
+        struct write *write = new_write(fixture, kind, id, kind == WRITE_PUT ? "{}" : NULL);
+        write->views = kind == WRITE_PUT ? -1 : 1 + i % ARTICLES;
+        assert_int_equal(committer_submit(fixture->committer, write, &fixture->error), 0);
+    }
+    open_gate(fixture);
+    for (int i = 0; i < 3 * ARTICLES; i++) {
+        struct write *answer = queue_pop(fixture->answers, 0);
+        assert_int_equal(answer->result, 0);
+        if (i >= ARTICLES)
+            assert_int_equal(answer->total_views, i / ARTICLES * (1 + i % ARTICLES));
+        write_free(answer);
+    }
+    int64_t views;
+    for (int i = 0; i < ARTICLES; i++) {
+        snprintf(id, sizeof id, "id%d", i);
+        json_decref(stored(fixture, id, &views));
+        assert_int_equal(views, 2 * (1 + i));
+    }
+}
+
+static void test_held_writes_are_written_when_released(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[16];
+    expect_ok(fixture, new_write(fixture, WRITE_PUT, "first", "{}"), 1);
+    for (int round = 0; round < 50; round++) {
+        committer_hold();
+        for (int i = 0; i < 5; i++) {
+            snprintf(id, sizeof id, "id%d", i);
+            assert_int_equal(committer_submit(fixture->committer, new_write(fixture, WRITE_PUT, id, "{}"),
+                                              &fixture->error),
+                             0);
+        }
+        committer_release(fixture->committer);
+        for (int i = 0; i < 5; i++) {
+            struct write *answer = queue_pop(fixture->answers, 0);
+            assert_int_equal(answer->revision, 2 + 5 * round + i);
+            write_free(answer);
+        }
+    }
+    committer_hold(); /* nothing */
+    committer_release(fixture->committer);
+    expect_ok(fixture, new_write(fixture, WRITE_PUT, "last", "{}"), 252);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -526,6 +641,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_put_replace_delete),
         TEST(test_views),
+        TEST(test_views_in_one_group),
+        TEST(test_views_of_many_articles_in_one_group),
+        TEST(test_held_writes_are_written_when_released),
         TEST(test_patch),
         TEST(test_bad_patches),
         TEST(test_failures_do_not_spoil_the_group),

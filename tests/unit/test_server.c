@@ -107,6 +107,15 @@ static int run_release(struct request *request, struct worker *worker, struct js
     return COMMAND_DONE;
 }
 
+static int run_release_together(struct request *request, struct worker *worker, struct json_writer *reply,
+                                struct error *error)
+{
+    server_hold_replies();
+    int result = run_release(request, worker, reply, error);
+    server_release_replies();
+    return result;
+}
+
 static int run_big(struct request *request, struct worker *worker, struct json_writer *reply,
                    struct error *error)
 {
@@ -170,6 +179,7 @@ const struct command commands[] = {
      .parameters = text_parameters,
      .run = run_park},
     {.name = "RELEASE", .role = ROLE_QUERY, .place = COMMAND_ON_WORKER, .run = run_release},
+    {.name = "RELEASETOGETHER", .role = ROLE_QUERY, .place = COMMAND_ON_WORKER, .run = run_release_together},
     {.name = "BIG",
      .role = ROLE_QUERY,
      .place = COMMAND_ON_WORKER,
@@ -846,6 +856,52 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
+/* The commit of a group: replies of several connections, finished in one go, each in its connection's order.
+ */
+static void held_replies_keep_their_order(void **state)
+{
+    (void)state;
+    begin(&usual);
+    FILE *clients[] = {attach(address), attach(address)};
+    for (int i = 0; i < 2; i++) {
+        say(clients[i], "PARKWRITE a\nPARKWRITE b\n@t PARKWRITE c\nGET\n@p PING\n");
+        expect_part(clients[i], "\"p\"");
+    }
+    FILE *other = attach(address);
+    say(other, "RELEASETOGETHER\n");
+    expect(other, "{\"ok\":true,\"released\":6}");
+    for (int i = 0; i < 2; i++) {
+        expect(clients[i], "{\"ok\":true,\"text\":\"c\",\"tag\":\"t\"}"); /* finished in reverse */
+        expect(clients[i], "{\"ok\":true,\"text\":\"a\"}");
+        expect(clients[i], "{\"ok\":true,\"text\":\"b\"}");
+        expect_part(clients[i], "\"ok\":true"); /* the GET that waited for them */
+        fclose(clients[i]);
+    }
+    say(other, "RELEASETOGETHER\n");
+    expect(other, "{\"ok\":true,\"released\":0}");
+    fclose(other);
+    end();
+}
+
+static void held_replies_of_a_closed_connection_are_dropped(void **state)
+{
+    (void)state;
+    begin(&usual);
+    FILE *gone = attach(address), *other = attach(address);
+    say(gone, "PARKWRITE a\nPARKWRITE b\n@p PING\n");
+    expect_part(gone, "\"p\"");
+    say(other, "PARKWRITE c\nPARKWRITE d\n@p PING\n");
+    expect_part(other, "\"p\"");
+    fclose(gone);
+    say(other, "@r RELEASETOGETHER\n");
+    for (int i = 0; i < 3; i++) /* the tagged one comes where it likes */
+        expect_part(other, "\"ok\":true");
+    say(other, "@p PING\n");
+    expect_part(other, "\"p\"");
+    fclose(other);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -871,6 +927,8 @@ int main(void)
         cmocka_unit_test(http_is_closed),
         cmocka_unit_test(line_limits_follow_the_role),
         cmocka_unit_test(addresses_are_checked),
+        cmocka_unit_test(held_replies_keep_their_order),
+        cmocka_unit_test(held_replies_of_a_closed_connection_are_dropped),
     };
     return cmocka_run_group_tests_name("server", tests, make_directory, remove_directory);
 }
