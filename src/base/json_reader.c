@@ -9,6 +9,7 @@
 #define DEPTH_MAX 32
 #define DIGITS_MAX 18 /* always fit a json_int_t */
 #define KEY_MAX 64
+#define TOP_BITS UINT64_C(0x8080808080808080) /* of eight bytes */
 
 /* NULL from a reading function: jansson shall decide. */
 struct reader {
@@ -25,11 +26,10 @@ static json_t *read_value(struct reader *reader);
 static uint64_t special_bytes(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = UINT64_C(0x8080808080808080);
     uint64_t quote = word ^ ones * '"';
     uint64_t backslash = word ^ ones * '\\';
     return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) &
-           tops;
+           TOP_BITS;
 }
 
 static bool is_special(char c)
@@ -115,11 +115,28 @@ static bool read_text(struct reader *reader, const char **text, size_t *length)
     return true;
 }
 
+static bool is_ascii(const char *text, size_t length)
+{
+    uint64_t all = 0;
+    uint64_t word;
+    size_t at = 0;
+    for (; length - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        all |= word;
+    }
+    for (; at < length; at++)
+        all |= (unsigned char)text[at];
+    return (all & TOP_BITS) == 0;
+}
+
+/* jansson checks UTF-8 a byte at a time. */
 static json_t *read_string(struct reader *reader)
 {
     const char *text;
     size_t length;
-    return read_text(reader, &text, &length) ? json_stringn(text, length) : NULL; /* checks the UTF-8 */
+    if (!read_text(reader, &text, &length))
+        return NULL;
+    return is_ascii(text, length) ? json_stringn_nocheck(text, length) : json_stringn(text, length);
 }
 
 static bool read_member(struct reader *reader, json_t *object)

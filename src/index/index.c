@@ -335,7 +335,10 @@ void index_wake(struct index *index, uint64_t head)
     pthread_mutex_lock(&index->lock);
     if (head > index->head)
         index->head = head;
-    pthread_cond_broadcast(&index->changed);
+    index->head_moved = clock_now();
+    if (index->indexer_is_idle)
+        pthread_cond_broadcast(&index->changed);
+    index->indexer_is_idle = false;
     pthread_mutex_unlock(&index->lock);
 }
 

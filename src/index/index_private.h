@@ -55,6 +55,8 @@ struct index {
     unsigned snapshots_alive;
     struct generation *live; /* changed by the indexer thread, under the lock; read by it without */
     uint64_t head;
+    int64_t head_moved;   /* when the head last did */
+    bool indexer_is_idle; /* it waits for the head to move: else there is no need to wake it */
     bool hurry;
     struct index_call *calls;
     atomic_bool stopping;

@@ -17,6 +17,9 @@
 #define RETRY_MS 250
 #define RENEW_AFTER 3 /* failures in a row, then the hot segment is not trusted any more */
 #define SAMPLE_ARTICLES 500
+#define BURST_CHANGES 1000 /* waiting: writes pour in */
+#define BURST_PAUSE_MS 30  /* and have ended when none came for so long */
+#define BURST_INTERVALS 4
 
 /* ---- calls from other threads ---- */
 
@@ -75,6 +78,24 @@ static void refuse_calls(struct index *index)
 
 /* ---- waiting ---- */
 
+/* While writes pour in they have the processor: what has come by then is indexed in fewer, larger pieces, at
+ * the latest after some intervals. The lock is held. */
+static int64_t when_due(const struct index *index, int64_t last_commit)
+{
+    int64_t interval = index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
+    bool pour_in = index->head - index->live->position >= BURST_CHANGES &&
+                   clock_now() - index->head_moved < BURST_PAUSE_MS * NANOSECONDS_PER_MS;
+    return last_commit + (pour_in ? BURST_INTERVALS : 1) * interval;
+}
+
+/* In a burst only until it may have ended. */
+static struct timespec wait_until(const struct index *index, int64_t last_commit, int64_t due)
+{
+    int64_t look = clock_now() + BURST_PAUSE_MS * NANOSECONDS_PER_MS;
+    bool is_late = due > last_commit + index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
+    return index_deadline(is_late && look < due ? look : due);
+}
+
 /* Waits for work: a call, or changes and the interval's end. Returns the revision to reach, 0 when there is
  * none. */
 static uint64_t wait_for_work(struct index *index, int64_t last_commit)
@@ -85,16 +106,18 @@ static uint64_t wait_for_work(struct index *index, int64_t last_commit)
     while (!atomic_load(&index->stopping) && index->calls == NULL) {
         if (index->head <= index->live->position) {
             index->hurry = false;
+            index->indexer_is_idle = true;
             pthread_cond_wait(&index->changed, &index->lock);
+            index->indexer_is_idle = false;
             continue;
         }
-        int64_t due = last_commit + index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
+        int64_t due = when_due(index, last_commit);
         if (index->hurry || clock_now() >= due) {
             target = index->head;
             index->hurry = false;
             break;
         }
-        struct timespec until = index_deadline(due);
+        struct timespec until = wait_until(index, last_commit, due);
         pthread_cond_timedwait(&index->changed, &index->lock, &until);
     }
     if (target != 0)
