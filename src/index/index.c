@@ -264,7 +264,6 @@ void index_free(struct index *index)
     snapshot_release(index->current);
     generation_free(index->live);
     index_set_working(index, false);
-    free(index->late_views);
     pthread_cond_destroy(&index->changed);
     pthread_mutex_destroy(&index->lock);
     pthread_mutex_destroy(&index->work_lock);
@@ -310,8 +309,8 @@ void index_publish(struct index *index)
     struct snapshot *old = index->current;
     index->current = snapshot;
     index->snapshots_alive++;
-    for (size_t i = 0; i < index->late_view_count; i++)
-        set_views(index, index->late_views[i].id, index->late_views[i].views);
+    for (size_t i = 0; i < index->late_views.count; i++)
+        set_views(index, index->late_views.items[i].id, index->late_views.items[i].views);
     atomic_store(&index->published, snapshot->revision);
     pthread_cond_broadcast(&index->changed);
     pthread_mutex_unlock(&index->lock);
@@ -354,22 +353,16 @@ void index_set_views(struct index *index, const char *id, int64_t views)
 {
     pthread_mutex_lock(&index->lock);
     set_views(index, id, views);
-    if (index->indexer_works) {
-        index->late_views = memory_grow(index->late_views, &index->late_view_capacity,
-                                        index->late_view_count + 1, sizeof *index->late_views);
-        index->late_views[index->late_view_count++] = (struct late_views){memory_copy_string(id), views};
-    }
+    if (index->indexer_works)
+        late_views_set(&index->late_views, id, views);
     pthread_mutex_unlock(&index->lock);
 }
 
 void index_set_working(struct index *index, bool working)
 {
     index->indexer_works = working;
-    if (working)
-        return;
-    for (size_t i = 0; i < index->late_view_count; i++)
-        free(index->late_views[i].id);
-    index->late_view_count = 0;
+    if (!working)
+        late_views_clear(&index->late_views);
 }
 
 void index_report_damage(struct index *index, uint32_t generation, const char *what)

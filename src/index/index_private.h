@@ -5,6 +5,7 @@
 
 #include "index/generation.h"
 #include "index/index.h"
+#include "index/late_views.h"
 
 #include <pthread.h>
 
@@ -27,12 +28,6 @@ struct reindex_progress {
     int64_t ended;
     uint32_t generation;
     char last_error[500]; /* of the last one that failed; "" = it did not */
-};
-
-/* A view count that came while the indexer was at work on rows that are not published yet. */
-struct late_views {
-    char *id;
-    int64_t views;
 };
 
 struct index {
@@ -63,9 +58,7 @@ struct index {
     bool swap_wanted;    /* the reindex thread waits for work_lock: begin no other work */
     int64_t last_change; /* when the indexer last had work */
     bool indexer_works;  /* view counts are kept in late_views as well */
-    struct late_views *late_views;
-    size_t late_view_count;
-    size_t late_view_capacity;
+    struct late_views late_views;
     uint32_t damaged_generation; /* a search found this one damaged; 0: none */
     struct reindex_progress reindex;
     pthread_t reindex_thread;

@@ -249,7 +249,7 @@ def test_views_while_the_article_is_being_indexed(start):
         for turn in range(30):
             group = [f"n{turn}-{number}" for number in range(20)]
             lines = [client.line("PUT", {"id": name, "title": f"Owl number{turn}"}) for name in group]
-            client.send(*lines, *[client.line("VIEW", id=name) for name in group for _ in range(10)])
+            client.send(*lines, *[client.line("VIEW", id=name) for _ in range(10) for name in group])
             for reply in client.receive_all(11 * len(group)):
                 assert reply["ok"], reply
             client.ok("FLUSH")
