@@ -183,10 +183,11 @@ static json_t *read_integer(struct reader *reader)
     bool negative = *reader->at == '-';
     const char *first = reader->at += negative;
     json_int_t value = 0;
-    while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9')
+    while (reader->at < reader->end && *reader->at >= '0' && *reader->at <= '9' &&
+           reader->at - first < DIGITS_MAX)
         value = value * 10 + (*reader->at++ - '0');
     size_t digits = (size_t)(reader->at - first);
-    if (digits == 0 || digits > DIGITS_MAX || (*first == '0' && digits > 1) || reader->at == reader->end ||
+    if (digits == 0 || (*first == '0' && digits > 1) || reader->at == reader->end ||
         strchr(",]} \t\r\n", *reader->at) == NULL || *reader->at == '\0')
         return NULL;
     return json_integer(negative ? -value : value);
