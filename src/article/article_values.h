@@ -1,5 +1,5 @@
 /*
- * article_values.h - checking and reading single values of an article; used by article.c only.
+ * article_values.h - checking and reading single values of an article; used by article.c and profile.c.
  *
  * Messages name the key and what was expected; text of the client in them is made safe and short. Any thread.
  */

@@ -40,6 +40,7 @@ static int write_store(struct worker *worker, struct json_writer *writer, struct
     json_begin_object(writer);
     json_key_int(writer, "revision", (int64_t)figures.head);
     json_key_int(writer, "articles", (int64_t)figures.articles);
+    json_key_int(writer, "profiles", (int64_t)registry_count(worker->service->profiles));
     json_key_int(writer, "bytes", (int64_t)figures.bytes);
     json_end_object(writer);
     return 0;

@@ -2,6 +2,7 @@
  */
 #include "base/clock.h"
 #include "base/date.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "command/handlers.h"
 #include "command/hits.h"
@@ -19,6 +20,7 @@
 #define POSTINGS_TIMES 4
 #define NAMES_SHOWN 50
 #define TRENDING_SHOWN 10
+#define ABOUT_SHOWN 50
 
 /* ---- sections ---- */
 
@@ -32,8 +34,8 @@ static bool wants(const json_t *sections, const char *name)
 
 static int check_sections(const json_t *sections, struct error *error)
 {
-    static const char *const known[] = {"article", "overview", "insights", "timeline",
-                                        "names",   "topics",   NULL};
+    static const char *const known[] = {"article",  "about", "overview", "insights",
+                                        "timeline", "names", "topics",   NULL};
     for (size_t i = 0; i < json_array_size(sections); i++) {
         const char *name = json_string_value(json_array_get(sections, i));
         size_t at = 0;
@@ -42,7 +44,8 @@ static int check_sections(const json_t *sections, struct error *error)
         if (known[at] == NULL)
             return error_set(
                 error, ERROR_BAD_REQUEST,
-                "\"sections\" knows article, overview, insights, timeline, names and topics, not \"%.40s\"",
+                "\"sections\" knows article, about, overview, insights, timeline, names and topics, not "
+                "\"%.40s\"",
                 name);
     }
     return 0;
@@ -63,6 +66,36 @@ static int write_source(struct worker *worker, const struct related_options *opt
                            options->style.fields, reply, error);
     json_end_object(reply);
     return status;
+}
+
+/* The profiles of the source's entities, rare ones of a kind first. Until an epoch has taken a new profile
+ * in, two names of the source may be the same entity's. */
+static void write_about(const struct worker *worker, const struct feature_vector *source,
+                        struct json_writer *reply)
+{
+    struct profile *shown[ABOUT_SHOWN];
+    size_t count = 0;
+    json_key(reply, "about");
+    json_begin_array(reply);
+    for (size_t i = 0; i < source->count && count < ABOUT_SHOWN; i++) {
+        const struct feature *feature = &source->items[i];
+        if (feature_group(feature->kind) != GROUP_ENTITIES)
+            continue;
+        struct profile *profile = registry_find(worker->service->profiles, feature->term, feature->length,
+                                                hash_bytes(feature->term, feature->length));
+        bool is_new = profile != NULL;
+        for (size_t j = 0; j < count; j++)
+            is_new = is_new && shown[j] != profile;
+        if (!is_new) {
+            profile_release(profile);
+            continue;
+        }
+        json_raw(reply, profile->text, profile->length);
+        shown[count++] = profile;
+    }
+    json_end_array(reply);
+    for (size_t i = 0; i < count; i++)
+        profile_release(shown[i]);
 }
 
 static void write_overview(const struct connected_summary *summary, struct json_writer *reply)
@@ -193,6 +226,8 @@ static int write_reply(struct worker *worker, const struct related_options *opti
     struct connected_summary summary = {.events = 0};
     connected_summarise(hits, count, &options->copies, &summary);
     int status = wants(sections, "article") ? write_source(worker, options, reply, error) : 0;
+    if (wants(sections, "about"))
+        write_about(worker, options->source.vector, reply);
     if (wants(sections, "overview"))
         write_overview(&summary, reply);
     if (wants(sections, "insights"))

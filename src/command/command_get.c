@@ -2,6 +2,8 @@
 #include "command/handlers.h"
 #include "command/hits.h"
 
+#include <string.h>
+
 /* The article's members, or -1; not_found is the caller's to judge. */
 static int write_article(struct worker *worker, const char *id, const json_t *fields,
                          struct json_writer *writer, struct error *error)
@@ -50,14 +52,42 @@ static int write_articles(struct worker *worker, const json_t *ids, const json_t
     return result;
 }
 
+static int write_profile(struct worker *worker, const json_t *wanted, struct json_writer *reply,
+                         struct error *error)
+{
+    enum name_kind kind;
+    struct profile *named;
+    profile_kind_parse(schema_text(wanted, "kind", ""), &kind); /* the schema has seen to it */
+    if (profile_named(kind, schema_text(wanted, "name", ""), &named, error) != 0)
+        return -1;
+    const struct profile_term *term = &named->terms[0];
+    struct profile *profile = registry_find(worker->service->profiles, term->text, term->length, term->hash);
+    int result = 0;
+    if (profile != NULL) {
+        json_key(reply, "profile");
+        json_raw(reply, profile->text, profile->length);
+    } else {
+        result = error_set(error, ERROR_NOT_FOUND, "there is no profile of the %s \"%s\"",
+                           profile_kind_name(kind), named->name);
+    }
+    profile_release(profile);
+    profile_release(named);
+    return result;
+}
+
 int command_get(struct request *request, struct worker *worker, struct json_writer *reply,
                 struct error *error)
 {
     const char *id = schema_text(request->arguments, "id", NULL);
     const json_t *ids = json_object_get(request->arguments, "ids");
     const json_t *fields = json_object_get(request->arguments, "fields");
-    if ((id == NULL) == (ids == NULL))
-        return error_set(error, ERROR_BAD_REQUEST, "GET needs either \"id\" or \"ids\"");
+    const json_t *profile = json_object_get(request->arguments, "profile");
+    if ((id != NULL) + (ids != NULL) + (profile != NULL) != 1)
+        return error_set(error, ERROR_BAD_REQUEST, "GET needs one of \"id\", \"ids\" and \"profile\"");
+    if (profile != NULL && fields != NULL)
+        return error_set(error, ERROR_BAD_REQUEST, "\"fields\" are those of articles: not with \"profile\"");
+    if (profile != NULL)
+        return write_profile(worker, profile, reply, error);
     if (hit_fields_check(fields, error) != 0)
         return COMMAND_FAILED;
     if (ids != NULL)

@@ -158,13 +158,31 @@ static const struct parameter connected_parameters[] = {
      .type = PARAMETER_TEXT_LIST,
      .min = 1,
      .max = 10,
-     .help = "Only these: article, overview, insights, timeline, names, topics"},
+     .help = "Only these: article, about, overview, insights, timeline, names, topics"},
     QUERY_PARAMETERS,
+    {.name = NULL}};
+
+static const struct parameter profile_name_parameters[] = {
+    {.name = "kind",
+     .type = PARAMETER_WORD,
+     .words = "person|organization|product|place|people|organizations|products|places",
+     .required = true,
+     .help = "Kind of the entity"},
+    {.name = "name",
+     .type = PARAMETER_TEXT,
+     .required = true,
+     .min = 1,
+     .max = 200,
+     .help = "Its name, or an alias"},
     {.name = NULL}};
 
 static const struct parameter get_parameters[] = {
     {.name = "id", .type = PARAMETER_TEXT, .min = 1, .max = 200, .help = "One article"},
     {.name = "ids", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 1000, .help = "Several articles"},
+    {.name = "profile",
+     .type = PARAMETER_OBJECT,
+     .members = profile_name_parameters,
+     .help = "The profile of an entity"},
     {.name = "fields", .type = PARAMETER_TEXT_LIST, .min = 1, .max = 30, .help = "Article fields to return"},
     QUERY_PARAMETERS,
     {.name = NULL}};
@@ -235,6 +253,25 @@ static const struct parameter view_parameters[] = {
      .min = 1,
      .max = 1000000000,
      .help = "Views to add (default 1)"},
+    {.name = NULL}};
+
+static const struct parameter profile_parameters[] = {
+    {.name = "kind",
+     .type = PARAMETER_WORD,
+     .words = "person|organization|product|place|people|organizations|products|places",
+     .required = true,
+     .help = "Kind of the entity"},
+    {.name = "name",
+     .type = PARAMETER_TEXT,
+     .required = true,
+     .min = 1,
+     .max = 200,
+     .help = "What the entity is called"},
+    {.name = "about", .type = PARAMETER_TEXT, .min = 1, .max = 20000, .help = "Text about it"},
+    {.name = "aliases", .type = PARAMETER_TEXT_LIST, .min = 0, .max = 50, .help = "Other names of it"},
+    {.name = "url", .type = PARAMETER_TEXT, .min = 1, .max = 2000, .help = "Address of a page about it"},
+    {.name = "image", .type = PARAMETER_TEXT, .min = 1, .max = 2000, .help = "Address of a picture of it"},
+    {.name = "remove", .type = PARAMETER_BOOL, .help = "Remove the profile"},
     {.name = NULL}};
 
 static const struct parameter flush_parameters[] = {{.name = "wait_ms",
@@ -333,6 +370,13 @@ const struct command commands[] = {
      .parameters = view_parameters,
      .run = command_view,
      .help = "Count page views"},
+    {.name = "PROFILE",
+     .role = ROLE_WRITE,
+     .place = COMMAND_ON_IO,
+     .is_write = true,
+     .parameters = profile_parameters,
+     .run = command_profile,
+     .help = "Store or remove what is known about a person, organization, product or place"},
     {.name = "FLUSH",
      .role = ROLE_WRITE,
      .place = COMMAND_ON_IO,

@@ -33,6 +33,10 @@ int command_delete(struct request *request, struct worker *worker, struct json_w
 int command_view(struct request *request, struct worker *worker, struct json_writer *reply,
                  struct error *error);
 
+/* command_profile.c */
+int command_profile(struct request *request, struct worker *worker, struct json_writer *reply,
+                    struct error *error);
+
 /* command_get.c, command_search.c, command_related.c, command_connected.c */
 int command_get(struct request *request, struct worker *worker, struct json_writer *reply,
                 struct error *error);

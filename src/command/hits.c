@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* What a card has beside the members of its article: names that were recognised in the text. */
+#define FOUND_FIELD "found"
+
 /* Fields a card does not have. */
 static const char *const stored_only[] = {"body", "extra", NULL};
 
@@ -20,7 +23,7 @@ int hit_fields_check(const json_t *fields, struct error *error)
 {
     for (size_t i = 0; i < json_array_size(fields); i++) {
         const char *field = json_string_value(json_array_get(fields, i));
-        if (is_in(field, article_keys))
+        if (is_in(field, article_keys) || strcmp(field, FOUND_FIELD) == 0)
             continue;
         const char *nearest = nearest_word(field, article_keys);
         return nearest != NULL
@@ -103,6 +106,14 @@ static json_t *load_card(struct worker *worker, const struct slice *slice, uint3
     return json_loadb(worker->text.data, worker->text.length, 0, NULL);
 }
 
+/* The store does not have them. */
+static void add_found(struct worker *worker, const struct slice *slice, uint32_t row, json_t *object)
+{
+    json_t *card = load_card(worker, slice, row);
+    json_object_set(object, FOUND_FIELD, json_object_get(card, FOUND_FIELD));
+    json_decref(card);
+}
+
 int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,
               struct json_writer *writer, struct error *error)
 {
@@ -119,6 +130,8 @@ int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, co
             *error = reason;
             return -1;
         }
+        if (object != NULL && wants(fields, FOUND_FIELD))
+            add_found(worker, slice, row, object);
         if (object == NULL) /* nothing more was asked for, or a newer version has just replaced it */
             object = load_card(worker, slice, row);
         write_members(object, fields, writer);

@@ -25,6 +25,7 @@ static void source_of_article(struct worker *worker, const struct snapshot *snap
         .title_weight = worker->service->title_weight,
         .average_length = snapshot->average_length,
         .key_terms = worker->service->key_terms,
+        .find_names = worker->service->find_names,
     };
     source->published = article->published;
     struct document document;

@@ -282,6 +282,41 @@ static int open_store(struct daemon *daemon, struct error *error)
     return store_writer_open(&service->store_options, &daemon->writer, error);
 }
 
+/* A profile that cannot be used stays in the store and is left out. */
+static bool take_profile(void *context, int kind, const char *key, const char *text, size_t length)
+{
+    struct registry *registry = context;
+    struct profile *profile = NULL;
+    struct error reason = ERROR_INIT;
+    bool created;
+    int result = profile_from_text(text, length, &profile, &reason);
+    if (result == 0 && ((int)profile->kind != kind || strcmp(profile->key, key) != 0))
+        result = error_set(&reason, ERROR_UNAVAILABLE, "it is kept under another name");
+    if (result == 0)
+        result = registry_stage(registry, profile, &created, &reason);
+    if (result != 0) {
+        char name[256];
+        log_error("a stored profile is left out kind=%d name=%s: %s", kind,
+                  log_safe(name, sizeof name, key, strlen(key)), reason.message);
+    }
+    profile_release(profile);
+    return true;
+}
+
+static int load_profiles(struct daemon *daemon, struct error *error)
+{
+    struct service *service = &daemon->service;
+    const struct registry_limits limits = {REGISTRY_PROFILES_MAX, REGISTRY_BYTES_MAX};
+    struct store_reader *reader;
+    service->profiles = registry_new(&limits);
+    if (store_reader_open(&service->store_options, &reader, error) != 0)
+        return -1;
+    int result = store_all_profiles(reader, take_profile, service->profiles, error);
+    registry_publish(service->profiles);
+    store_reader_close(reader);
+    return result;
+}
+
 static int open_index(struct daemon *daemon, struct error *error)
 {
     struct service *service = &daemon->service;
@@ -292,12 +327,15 @@ static int open_index(struct daemon *daemon, struct error *error)
                          config->index_language);
     service->key_terms = (size_t)config->related_key_terms;
     service->title_weight = config->index_title_weight;
+    service->find_names = config->index_find_names;
     struct index_options options = {
         .store = service->store_options,
+        .profiles = service->profiles,
         .data = daemon->data_directory,
         .hot = daemon->hot_directory,
         .default_language = service->default_language,
         .title_weight = service->title_weight,
+        .find_names = service->find_names,
         .key_terms = service->key_terms,
         .copy_similarity = config->index_copy_similarity,
         .builders = (size_t)config->index_builders,
@@ -312,6 +350,7 @@ static int start_committer(struct daemon *daemon, struct error *error)
 {
     struct service *service = &daemon->service;
     struct committer_options options = {
+        .profiles = service->profiles,
         .queue_writes = (size_t)service->config->store_queue_writes,
         .queue_bytes = (size_t)service->config->store_queue_bytes,
         .committed = committed,
@@ -354,9 +393,9 @@ static int start(struct daemon *daemon, struct error *error)
     service_measure_memory(service);
     server_set_dispatch(service->server, dispatch, service);
     server_set_turn(service->server, turn, service);
-    if (open_store(daemon, error) != 0 || open_index(daemon, error) != 0 ||
-        start_committer(daemon, error) != 0 || start_workers(daemon, error) != 0 ||
-        add_events(daemon, error) != 0 || listen_all(daemon, error) != 0)
+    if (open_store(daemon, error) != 0 || load_profiles(daemon, error) != 0 ||
+        open_index(daemon, error) != 0 || start_committer(daemon, error) != 0 ||
+        start_workers(daemon, error) != 0 || add_events(daemon, error) != 0 || listen_all(daemon, error) != 0)
         return -1;
     return 0;
 }
@@ -380,6 +419,7 @@ static void stop(struct daemon *daemon)
     index_free(service->index);
     waiters_free(service->waiters);
     store_writer_close(daemon->writer);
+    registry_free(service->profiles);
     config_free(service->config);
     free(daemon->data_directory);
     free(daemon->hot_directory);

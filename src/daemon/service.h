@@ -36,6 +36,7 @@ struct service {
     struct config *config; /* the one in force; read by the I/O thread only */
     struct server *server;
     struct store_options store_options;
+    struct registry *profiles;
     struct committer *committer;
     struct index *index;
     struct waiters *waiters;
@@ -43,6 +44,7 @@ struct service {
     const struct language *default_language;
     size_t key_terms;
     double title_weight;
+    bool find_names;
     int64_t started; /* clock.h */
     pthread_mutex_t settings_lock;
     struct service_settings settings;

@@ -48,6 +48,7 @@ static bool add_article(void *context, uint64_t revision, const char *id, const 
     if (!range->failed) {
         rows_builder_add(range->rows, (uint32_t)revision, article, document.language, document.length, views,
                          document.signature);
+        rows_builder_add_found(range->rows, document.found, document.found_count);
         features_builder_add(range->features, document.features, 0); /* copies are marked on delivery */
         if (build->articles != NULL)
             atomic_fetch_add(build->articles, 1);

@@ -220,8 +220,11 @@ int catch_up_hots(struct catch_up *catch_up, struct generation *generation, stru
     uint32_t epoch = generation->epoch->statistics.epoch;
     uint64_t cursor = generation->sealed_position;
     struct hot *hot;
-    while (generation_active(generation) == NULL ||
-           generation_active(generation)->position > generation_active(generation)->base) {
+    /* names are found with the table of today, and the database has those of the day it was filled: the
+     * catalog must not say anything else */
+    bool take_up = !generation->settings.find_names;
+    while (take_up && (generation_active(generation) == NULL ||
+                       generation_active(generation)->position > generation_active(generation)->base)) {
         struct error reason = ERROR_INIT;
         if (hot_take_up(places->hot_directory, generation->identity, cursor, epoch, places->hot_sync, &hot,
                         &reason) != 0)

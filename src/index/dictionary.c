@@ -139,6 +139,11 @@ static uint32_t builder_find(const struct dictionary_builder *builder, const cha
     return DICTIONARY_NONE;
 }
 
+uint32_t dictionary_builder_find(const struct dictionary_builder *builder, const char *term, size_t length)
+{
+    return builder_find(builder, term, length, hash_bytes(term, length));
+}
+
 uint32_t dictionary_builder_add(struct dictionary_builder *builder, const char *term, size_t length,
                                 const char *display, size_t display_length)
 {

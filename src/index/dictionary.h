@@ -53,6 +53,8 @@ void dictionary_builder_release(struct dictionary_builder *builder);
 /* The number of the term; a new one gets the next number and `display` (length 0: none). */
 uint32_t dictionary_builder_add(struct dictionary_builder *builder, const char *term, size_t length,
                                 const char *display, size_t display_length);
+/* DICTIONARY_NONE if it is not there. */
+uint32_t dictionary_builder_find(const struct dictionary_builder *builder, const char *term, size_t length);
 /* Adds the five sections. */
 void dictionary_builder_write(struct dictionary_builder *builder, struct image_builder *image);
 

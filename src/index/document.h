@@ -17,8 +17,13 @@ struct document_settings {
     double title_weight;   /* a title word counts this often */
     double average_length; /* words; frozen for each generation */
     size_t key_terms;
+    bool find_names;        /* in the texts of articles that name no people and organizations */
     double copy_similarity; /* articles that resemble each other so much are copies of one story */
 };
+
+/* A name that was recognised in the text, not given, has a second term, its own behind this: so that names of
+ * which there are only recognitions can be told from those that articles are given. */
+#define DOCUMENT_FOUND_PREFIX "XF"
 
 /* Used while a generation has no articles to average over. */
 #define DOCUMENT_LENGTH_GUESS 300.0
@@ -36,6 +41,9 @@ struct document {
     const struct feature_vector *features;
     uint32_t length;      /* words */
     const char *language; /* code in force */
+    const struct gazetteer_name
+        *found; /* names recognised in the text, each once; terms and features as well */
+    size_t found_count;
     const struct signature *signature;
 };
 

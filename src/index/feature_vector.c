@@ -26,17 +26,33 @@ static struct feature *add(struct feature_vector *vector)
     return &vector->items[vector->count++];
 }
 
+static bool has_name(const struct feature_vector *vector, const struct entity_name *entity)
+{
+    for (size_t i = 0; i < vector->count; i++)
+        if (vector->items[i].length == entity->length &&
+            memcmp(vector->items[i].term, entity->term, entity->length) == 0)
+            return true;
+    return false;
+}
+
 void feature_vector_add_name(struct feature_vector *vector, const struct statistics *statistics,
                              enum name_kind kind, const char *term, size_t length, const char *display,
                              size_t display_length)
 {
+    struct entity_name entity = {term, length, display, display_length};
+    uint64_t hash = hash_bytes(term, length);
+    if (statistics_entity(statistics, term, length, hash, &entity)) {
+        if (has_name(vector, &entity))
+            return;
+        hash = hash_bytes(entity.term, entity.length);
+    }
     float idf;
-    statistics_frequency(statistics, term, length, hash_bytes(term, length), &idf);
+    statistics_frequency(statistics, entity.term, entity.length, hash, &idf);
     *add(vector) = (struct feature){
-        .term = term,
-        .length = (uint32_t)length,
-        .display = display,
-        .display_length = (uint32_t)display_length,
+        .term = entity.term,
+        .length = (uint32_t)entity.length,
+        .display = entity.display,
+        .display_length = (uint32_t)entity.display_length,
         .raw = idf,
         .kind = (uint8_t)kind,
     };

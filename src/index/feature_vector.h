@@ -47,11 +47,12 @@ struct feature_vector {
     uint16_t norms[GROUP_COUNT]; /* 0: the group is empty */
 };
 
-/* Zero-initialise a vector before first use. Texts are borrowed and must live as long as the vector's
- * content. */
+/* Zero-initialise a vector before first use. Texts are borrowed, also from the statistics, and must live as
+ * long as the vector's content. */
 void feature_vector_clear(struct feature_vector *vector);
 void feature_vector_release(struct feature_vector *vector);
 
+/* A name that a profile has is the feature of the profile's entity, which is added once. */
 void feature_vector_add_name(struct feature_vector *vector, const struct statistics *statistics,
                              enum name_kind kind, const char *term, size_t length, const char *display,
                              size_t display_length);

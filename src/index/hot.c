@@ -127,6 +127,7 @@ void hot_recall(struct hot *hot, uint32_t docid, const struct article *article,
     }
     rows_builder_add(hot->pending_rows, docid, article, document->language, document->length, views,
                      document->signature);
+    rows_builder_add_found(hot->pending_rows, document->found, document->found_count);
     features_builder_add(hot->pending_features, document->features, original);
 }
 

@@ -106,6 +106,7 @@ static struct document_settings settings_of(const struct index_options *options)
 {
     return (struct document_settings){.default_language = options->default_language,
                                       .title_weight = options->title_weight,
+                                      .find_names = options->find_names,
                                       .key_terms = options->key_terms,
                                       .copy_similarity = options->copy_similarity};
 }
@@ -115,6 +116,7 @@ static int begin_generation(struct index *index, uint32_t number, struct error *
     struct generation_places places = {index->options.data, index->hot_directory, index->hot_sync};
     struct document_settings settings = settings_of(&index->options);
     if (generation_create(&places, number, &settings, 0, &index->live, error) != 0 ||
+        epoch_begin(index->live, index->options.profiles, NULL, error) != 0 ||
         generation_save(index->live, error) != 0)
         return -1;
     return generation_make_live(index->live, error);

@@ -11,6 +11,7 @@
 
 #include "base/json_writer.h"
 #include "index/snapshot.h"
+#include "profile/registry.h"
 #include "store/store.h"
 
 /* What can change while storyd runs. */
@@ -23,10 +24,12 @@ struct index_tuning {
 
 struct index_options {
     struct store_options store; /* borrowed texts */
+    struct registry *profiles;  /* which names mean the same entity; borrowed */
     const char *data;
     const char *hot; /* "": choose */
     const struct language *default_language;
     double title_weight;
+    bool find_names;
     size_t key_terms;
     double copy_similarity;
     size_t builders; /* threads for bulk building; 0: one for each core */

@@ -94,10 +94,20 @@ struct timespec index_deadline(int64_t clock); /* for pthread_cond_timedwait on 
 /* maintenance.c */
 void *maintenance_main(void *index);
 
-/* epoch.c: new statistics for a list of segments and hot databases, and features made with them */
-int epoch_collect(const struct generation *generation, struct segment *const *segments, size_t segment_count,
-                  const struct snapshot *snapshot, uint32_t number, struct epoch **epoch,
-                  struct error *error);
+/* epoch.c: new statistics for a list of segments and hot databases (`snapshot` without segments: all of its
+ * databases), and features made with them */
+int epoch_collect(const struct generation *generation, struct registry *registry,
+                  struct segment *const *segments, size_t segment_count, const struct snapshot *snapshot,
+                  uint32_t number, struct epoch **epoch, struct error *error);
+/* The first epoch of a generation that has no articles yet: the profiles' names, and what is known from the
+ * articles of a snapshot (NULL: none). */
+int epoch_begin(struct generation *generation, struct registry *profiles, const struct snapshot *snapshot,
+                struct error *error);
+/* epoch_gazetteer.c: the names to be recognised in texts. Call when all terms are there. */
+void epoch_add_gazetteer(struct statistics_builder *builder, const struct language *language,
+                         struct profile *const *profiles, size_t profile_count,
+                         struct segment *const *segments, size_t segment_count,
+                         const struct snapshot *snapshot);
 /* What features are made with. Segments and hot segments are taken in the order of docids. */
 struct epoch_work {
     const struct epoch *epoch;

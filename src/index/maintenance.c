@@ -16,6 +16,8 @@
 #define IDLE_MS 2000           /* without changes for this long: time for the smaller improvements */
 #define EPOCH_IDLE_GROWTH 0.05 /* an idle index whose statistics are off by more starts a new epoch */
 #define EPOCH_MIN 16           /* articles before the first epoch */
+#define NAMES_QUIET_MS 1000    /* after the last change of a profile's names an epoch takes them in, */
+#define NAMES_WAIT_MS 10000    /* or after this long, if they keep changing */
 #define REBUILD_MIN 1000       /* smaller generations are never worn out */
 #define REBUILD_DEAD 0.2       /* design.md section 4: more than a fifth dead */
 #define REBUILD_LENGTH 0.25    /* or the frozen average length off by a quarter */
@@ -280,8 +282,8 @@ static int run_epoch(struct index *index, struct generation *live, struct view *
 {
     struct renewed renewed = {.generation = live, .old = view->segments};
     uint32_t number = view->snapshot->epoch->statistics.epoch + 1;
-    int result = epoch_collect(live, view->segments, view->segment_count, view->snapshot, number,
-                               &renewed.epoch, error);
+    int result = epoch_collect(live, index->options.profiles, view->segments, view->segment_count,
+                               view->snapshot, number, &renewed.epoch, error);
     release_snapshot(view);
     renewed.new = memory_zeroed(view->segment_count, sizeof *renewed.new);
     renewed.copies = copy_finder_new(COPY_MEMORY, live->settings.copy_similarity);
@@ -315,6 +317,28 @@ static bool epoch_due(const struct snapshot *snapshot, bool idle)
         return false;
     double difference = now > then ? now - then : then - now;
     return now >= 2 * then + EPOCH_MIN || (idle && difference > EPOCH_IDLE_GROWTH * now);
+}
+
+/* Since when the profiles have said something else about names than the epoch; 0: they do not. */
+struct names_watch {
+    int64_t since; /* clock.h */
+};
+
+/* Profiles come in numbers: an epoch takes in what has come by a moment without any, or after a while. */
+static bool names_due(struct index *index, int64_t now, struct names_watch *watch)
+{
+    int64_t changed;
+    if (index->options.find_names && !index->current->epoch->statistics.has_gazetteer)
+        return true;
+    if (registry_names_version(index->options.profiles, &changed) ==
+        index->current->epoch->statistics.names_version) {
+        watch->since = 0;
+        return false;
+    }
+    if (watch->since == 0)
+        watch->since = now;
+    return now - changed >= NAMES_QUIET_MS * NANOSECONDS_PER_MS ||
+           now - watch->since >= NAMES_WAIT_MS * NANOSECONDS_PER_MS;
 }
 
 static const char *rebuild_reason(const struct generation *live, const struct view *view)
@@ -359,7 +383,8 @@ struct decision {
 };
 
 /* Under the lock. */
-static struct decision decide(struct index *index, int64_t now, const struct inspection *last)
+static struct decision decide(struct index *index, int64_t now, const struct inspection *last,
+                              struct names_watch *watch)
 {
     struct generation *live = index->live;
     struct decision decision = {.work = WORK_NONE, .live = live};
@@ -380,7 +405,7 @@ static struct decision decide(struct index *index, int64_t now, const struct ins
         decision.hot = live->hots[0];
         return decision;
     }
-    if (epoch_due(index->current, idle)) {
+    if (names_due(index, now, watch) || epoch_due(index->current, idle)) {
         decision.work = WORK_EPOCH;
         return decision;
     }
@@ -435,11 +460,12 @@ void *maintenance_main(void *argument)
     struct index *index = argument;
     prctl(PR_SET_NAME, "storyd-maint");
     struct inspection last = {0, clock_now()};
+    struct names_watch watch = {0};
     pthread_mutex_lock(&index->work_lock);
     pthread_mutex_lock(&index->lock);
     while (!atomic_load(&index->stopping)) {
         int64_t now = clock_now();
-        struct decision decision = decide(index, now, &last);
+        struct decision decision = decide(index, now, &last, &watch);
         if (decision.work == WORK_INSPECT)
             last = (struct inspection){index->current->revision, now};
         if (decision.work == WORK_NONE) {

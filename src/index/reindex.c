@@ -126,12 +126,12 @@ static int renew_segments(struct generation *generation, const struct epoch_work
 }
 
 /* Statistics of the whole, all key terms chosen with them, and all originals. */
-static int renew_features(struct generation *generation, struct error *error)
+static int renew_features(struct generation *generation, struct registry *profiles, struct error *error)
 {
     struct epoch *epoch;
     uint32_t number = generation->epoch->statistics.epoch + 1;
-    if (epoch_collect(generation, generation->segments, generation->segment_count, NULL, number, &epoch,
-                      error) != 0)
+    if (epoch_collect(generation, profiles, generation->segments, generation->segment_count, NULL, number,
+                      &epoch, error) != 0)
         return -1;
     struct epoch_work work = {epoch, generation->settings.key_terms, generation->copies};
     if (renew_segments(generation, &work, error) != 0) {
@@ -239,6 +239,23 @@ static int swap_in(struct index *index, struct swap *swap, struct error *error)
 
 /* ---- the whole ---- */
 
+#define BEGIN_ATTEMPTS 3 /* the hot database may change while its terms are read */
+
+/* Names are recognised as articles are built, so the table is needed first: made of what the live generation
+ * has or, if that cannot be read, of the profiles alone. */
+static int begin_names(struct index *index, struct generation *generation, struct error *error)
+{
+    struct registry *profiles = index->options.profiles;
+    for (int attempt = 0; attempt < BEGIN_ATTEMPTS; attempt++) {
+        struct snapshot *snapshot = index_acquire(index);
+        int result = epoch_begin(generation, profiles, snapshot, NULL);
+        snapshot_release(snapshot);
+        if (result == 0)
+            return 0;
+    }
+    return epoch_begin(generation, profiles, NULL, error);
+}
+
 static int begin(struct index *index, struct generation **generation, struct error *error)
 {
     struct generation_places places = {index->options.data, index->hot_directory, index->hot_sync};
@@ -252,7 +269,9 @@ static int begin(struct index *index, struct generation **generation, struct err
     if (head != 0 && build_sample_length(&index->options.store, &settings, 1, head, SAMPLE_ARTICLES,
                                          &settings.average_length, error) != 0)
         return -1;
-    return generation_create(&places, number, &settings, 0, generation, error);
+    if (generation_create(&places, number, &settings, 0, generation, error) != 0)
+        return -1;
+    return settings.find_names ? begin_names(index, *generation, error) : 0;
 }
 
 /* Further rounds until what is left is small: each takes in the changes that came during the one before. */
@@ -301,7 +320,7 @@ static int run(struct index *index, struct error *error)
     struct swap swap = {NULL, NULL, 0};
     int result = -1;
     if (begin(index, &swap.generation, error) != 0)
-        return -1;
+        goto done;
     swap.catch_up = catch_up_new(index, error);
     if (swap.catch_up == NULL)
         goto done;
@@ -313,7 +332,7 @@ static int run(struct index *index, struct error *error)
     if (join_segments(swap.generation, error) != 0)
         goto done;
     set_phase(index, "choosing key terms");
-    if (renew_features(swap.generation, error) != 0)
+    if (renew_features(swap.generation, index->options.profiles, error) != 0)
         goto done;
     set_phase(index, "catching up");
     if (catch_up_rounds(index, &swap, error) != 0)

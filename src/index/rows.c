@@ -253,6 +253,42 @@ void rows_builder_add(struct rows_builder *builder, uint32_t docid, const struct
     add_row(builder, &values);
 }
 
+static void write_found(struct json_writer *writer, enum name_kind kind, const struct gazetteer_name *found,
+                        size_t count)
+{
+    bool begun = false;
+    for (size_t i = 0; i < count; i++) {
+        if (found[i].kind != kind)
+            continue;
+        if (!begun) {
+            json_key(writer, name_kind_keys[kind]);
+            json_begin_array(writer);
+            begun = true;
+        }
+        json_text_n(writer, found[i].display, found[i].display_length);
+    }
+    if (begun)
+        json_end_array(writer);
+}
+
+void rows_builder_add_found(struct rows_builder *builder, const struct gazetteer_name *found, size_t count)
+{
+    if (count == 0)
+        return;
+    struct buffer *cards = &builder->columns[SECTION_CARDS];
+    struct buffer *starts = &builder->columns[SECTION_CARD_STARTS];
+    struct json_writer writer;
+    json_writer_init(&writer, cards);
+    buffer_append_char(cards, ',');
+    json_key(&writer, "found");
+    json_begin_object(&writer);
+    for (int kind = 0; kind < NAME_KIND_COUNT; kind++)
+        write_found(&writer, (enum name_kind)kind, found, count);
+    json_end_object(&writer);
+    uint64_t card_end = cards->length;
+    memcpy(starts->data + starts->length - sizeof card_end, &card_end, sizeof card_end);
+}
+
 /* Brings a name of another range's dictionary over. `number` is plus 1, 0 = none; so is the result. */
 static uint32_t copy_name(struct rows_builder *builder, const struct rows *rows, uint32_t number)
 {

@@ -9,6 +9,7 @@
 
 #include "article/article.h"
 #include "index/dictionary.h"
+#include "index/gazetteer.h"
 #include "text/signature.h"
 
 #define ROW_NONE UINT32_MAX
@@ -74,6 +75,8 @@ void rows_builder_free(struct rows_builder *builder);
 void rows_builder_add(struct rows_builder *builder, uint32_t docid, const struct article *article,
                       const char *language, uint32_t length, int64_t views,
                       const struct signature *signature);
+/* Puts names that were recognised in the text on the card of the row that was added last, as "found". */
+void rows_builder_add_found(struct rows_builder *builder, const struct gazetteer_name *found, size_t count);
 /* The same from another range, with the live view count. */
 void rows_builder_copy(struct rows_builder *builder, const struct rows *rows, uint32_t row, uint32_t views);
 uint32_t rows_builder_count(const struct rows_builder *builder);

@@ -7,20 +7,24 @@
 #include <string.h>
 
 #define STATISTICS_MAGIC UINT64_C(0x54415453595453) /* "STYSTAT" */
-#define STATISTICS_VERSION 1
+#define STATISTICS_VERSION 2
 
 enum section {
     SECTION_HEADER,
     SECTION_FREQUENCIES,
     SECTION_IDFS,
     SECTION_TERMS,
-    SECTION_COUNT = SECTION_TERMS + DICTIONARY_SECTIONS
+    SECTION_FIRSTS = SECTION_TERMS + DICTIONARY_SECTIONS,
+    SECTION_NAMES,
+    SECTION_GAZETTEER = SECTION_NAMES + DICTIONARY_SECTIONS,
+    SECTION_COUNT = SECTION_GAZETTEER + GAZETTEER_SECTIONS
 };
 
 struct statistics_header {
     uint64_t documents;
     uint32_t epoch;
-    uint32_t unused;
+    uint32_t has_gazetteer;
+    uint64_t names_version;
 };
 
 static float idf_of(uint64_t documents, uint32_t frequency)
@@ -42,11 +46,17 @@ int statistics_open(const char *data, size_t length, struct statistics *statisti
     const struct statistics_header *header = image_section(image, SECTION_HEADER, sizeof *header, &headers);
     statistics->frequencies = image_section(image, SECTION_FREQUENCIES, 4, &frequencies);
     statistics->idfs = image_section(image, SECTION_IDFS, sizeof(float), &idfs);
+    size_t firsts;
+    statistics->firsts = image_section(image, SECTION_FIRSTS, 4, &firsts);
     if (headers != 1 || !dictionary_open(image, SECTION_TERMS, &statistics->terms) ||
-        frequencies != statistics->terms.count || idfs != frequencies)
+        frequencies != statistics->terms.count || idfs != frequencies ||
+        !dictionary_open(image, SECTION_NAMES, &statistics->names) || firsts != statistics->names.count ||
+        !gazetteer_open(image, SECTION_GAZETTEER, &statistics->gazetteer))
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: statistics do not fit together");
     statistics->documents = header->documents;
     statistics->epoch = header->epoch;
+    statistics->names_version = header->names_version;
+    statistics->has_gazetteer = header->has_gazetteer != 0;
     statistics->unknown_idf = idf_of(header->documents, 1);
     return 0;
 }
@@ -59,16 +69,64 @@ uint32_t statistics_frequency(const struct statistics *statistics, const char *t
     return number == DICTIONARY_NONE ? 1 : statistics->frequencies[number];
 }
 
+bool statistics_entity(const struct statistics *statistics, const char *term, size_t length, uint64_t hash,
+                       struct entity_name *entity)
+{
+    uint32_t number = statistics_find_name(statistics, term, length, hash);
+    if (number == DICTIONARY_NONE)
+        return false;
+    uint32_t first = statistics->firsts[number];
+    entity->term = dictionary_term(&statistics->names, first, &entity->length);
+    entity->display = dictionary_display(&statistics->names, first, &entity->display_length);
+    return true;
+}
+
 struct statistics_builder {
     struct dictionary_builder terms;
+    struct dictionary_builder names;
+    struct buffer firsts; /* uint32_t */
+    uint64_t names_version;
+    bool has_gazetteer;
+    struct gazetteer_builder gazetteer;
     uint32_t *frequencies;
     size_t capacity;
 };
+
+uint32_t statistics_builder_frequency(const struct statistics_builder *builder, const char *term,
+                                      size_t length)
+{
+    uint32_t number = dictionary_builder_find(&builder->terms, term, length);
+    return number == DICTIONARY_NONE ? 0 : builder->frequencies[number];
+}
+
+void statistics_builder_each(const struct statistics_builder *builder, statistics_term_function each,
+                             void *context)
+{
+    const uint32_t *offsets = (const uint32_t *)(const void *)builder->terms.offsets.data;
+    for (uint32_t i = 0; i < builder->terms.count; i++)
+        each(context, builder->terms.bytes.data + offsets[i], offsets[i + 1] - offsets[i],
+             builder->frequencies[i]);
+}
+
+static uint32_t stem_frequency(void *context, const char *stem, size_t length)
+{
+    return statistics_builder_frequency(context, stem, length);
+}
+
+struct gazetteer_builder *statistics_builder_gazetteer(struct statistics_builder *builder,
+                                                       const struct language *language)
+{
+    builder->gazetteer.language = language;
+    builder->has_gazetteer = true;
+    return &builder->gazetteer;
+}
 
 struct statistics_builder *statistics_builder_new(void)
 {
     struct statistics_builder *builder = memory_zeroed(1, sizeof *builder);
     dictionary_builder_init(&builder->terms);
+    dictionary_builder_init(&builder->names);
+    gazetteer_builder_init(&builder->gazetteer, NULL, stem_frequency, builder);
     return builder;
 }
 
@@ -77,13 +135,53 @@ void statistics_builder_free(struct statistics_builder *builder)
     if (builder == NULL)
         return;
     dictionary_builder_release(&builder->terms);
+    dictionary_builder_release(&builder->names);
+    buffer_release(&builder->firsts);
+    gazetteer_builder_release(&builder->gazetteer);
     free(builder->frequencies);
     free(builder);
+}
+
+void statistics_builder_add_entity(struct statistics_builder *builder, const struct profile *profile)
+{
+    uint32_t first = builder->names.count;
+    for (size_t i = 0; i < profile->term_count; i++) {
+        const struct profile_term *term = &profile->terms[i];
+        uint32_t next = builder->names.count;
+        const char *display = i == 0 ? profile->name : "";
+        uint32_t number =
+            dictionary_builder_add(&builder->names, term->text, term->length, display, strlen(display));
+        if (number == next)
+            buffer_append(&builder->firsts, &first, sizeof first);
+        else if (i == 0)
+            return; /* the entity is called as another one: it stays what it is */
+    }
+}
+
+void statistics_builder_set_names_version(struct statistics_builder *builder, uint64_t version)
+{
+    builder->names_version = version;
+}
+
+/* The term that counts: of a name that is an alias, the entity's own. */
+static void resolve(const struct statistics_builder *builder, const char **term, size_t *length)
+{
+    if (builder->names.count == 0 || (*term)[0] != 'X')
+        return; /* only entities' terms start so, and their like */
+    uint32_t number = dictionary_builder_find(&builder->names, *term, *length);
+    if (number == DICTIONARY_NONE)
+        return;
+    const uint32_t *firsts = (const uint32_t *)(const void *)builder->firsts.data;
+    const uint32_t *offsets = (const uint32_t *)(const void *)builder->names.offsets.data;
+    uint32_t first = firsts[number];
+    *term = builder->names.bytes.data + offsets[first];
+    *length = offsets[first + 1] - offsets[first];
 }
 
 void statistics_builder_add(struct statistics_builder *builder, const char *term, size_t length,
                             uint32_t frequency)
 {
+    resolve(builder, &term, &length);
     uint32_t before = builder->terms.count;
     uint32_t number = dictionary_builder_add(&builder->terms, term, length, "", 0);
     builder->frequencies =
@@ -119,11 +217,17 @@ char *statistics_builder_finish(struct statistics_builder *builder, uint64_t doc
     keep_repeated(builder, &kept, &frequencies, &idfs, documents);
     struct image_builder image;
     image_builder_init(&image, STATISTICS_MAGIC, STATISTICS_VERSION, SECTION_COUNT);
-    struct statistics_header header = {.documents = documents, .epoch = epoch};
+    struct statistics_header header = {.documents = documents,
+                                       .epoch = epoch,
+                                       .has_gazetteer = builder->has_gazetteer,
+                                       .names_version = builder->names_version};
     image_builder_add(&image, &header, sizeof header);
     image_builder_add(&image, frequencies.data, frequencies.length);
     image_builder_add(&image, idfs.data, idfs.length);
     dictionary_builder_write(&kept, &image);
+    image_builder_add(&image, builder->firsts.data, builder->firsts.length);
+    dictionary_builder_write(&builder->names, &image);
+    gazetteer_builder_write(&builder->gazetteer, &image);
     dictionary_builder_release(&kept);
     buffer_release(&frequencies);
     buffer_release(&idfs);

@@ -89,7 +89,8 @@ typedef bool (*xapian_term_function)(void *context, const char *term, size_t len
                                      uint32_t document_frequency);
 int xapian_all_terms(const char *path, xapian_term_function each, void *context, struct error *error);
 
-/* For each document (ascending docid): its terms with impact > 0 and no prefix (the stems of its text). */
+/* For each document (ascending docid): its names (tags and entities: impact 0, with their prefixes), then its
+ * terms with impact > 0 and no prefix (the stems of its text). */
 struct xapian_stem {
     const char *text;
     uint32_t length;

@@ -221,7 +221,7 @@ int xapian_all_terms(const char *path, xapian_term_function each, void *context,
 
 namespace
 {
-// The stems of one document, as the callback wants them.
+// The names and stems of one document, as the callback wants them.
 class stem_list
 {
   public:
@@ -233,7 +233,9 @@ class stem_list
              ++i) {
             const std::string term = *i;
             uint32_t impact = i.get_wdf();
-            if (impact == 0 || term.empty() || (term[0] >= 'A' && term[0] <= 'Z'))
+            const bool has_prefix = !term.empty() && term[0] >= 'A' && term[0] <= 'Z';
+            if (has_prefix ? impact != 0 || term_name_kind(term.data(), term.size()) == NAME_KIND_COUNT
+                           : impact == 0)
                 continue;
             texts += term;
             stems.push_back({nullptr, static_cast<uint32_t>(term.size()), impact});
@@ -243,6 +245,9 @@ class stem_list
             stem.text = text;
             text += stem.length;
         }
+        // stems can start with digits, which come before the prefixes
+        std::stable_partition(stems.begin(), stems.end(),
+                              [](const xapian_stem &stem) { return stem.impact == 0; });
     }
 
     std::string texts;

@@ -233,7 +233,17 @@ struct query_node *filter_query(const struct filter *filter, struct query *query
 
 /* ---- row by row ---- */
 
-void filter_resolve(const struct filter *filter, const struct slice *slice, struct resolved_filter *resolved)
+static uint32_t feature_number(const struct slice *slice, const struct statistics *statistics,
+                               const char *term, size_t length)
+{
+    struct entity_name entity = {.term = term, .length = length};
+    statistics_entity(statistics, term, length, hash_bytes(term, length), &entity);
+    return dictionary_find(&slice->features.terms, entity.term, entity.length,
+                           hash_bytes(entity.term, entity.length));
+}
+
+void filter_resolve(const struct filter *filter, const struct slice *slice,
+                    const struct statistics *statistics, struct resolved_filter *resolved)
 {
     resolved->filter = filter;
     resolved->slice = slice;
@@ -242,11 +252,14 @@ void filter_resolve(const struct filter *filter, const struct slice *slice, stru
         const struct filter_clause *clause = &filter->clauses[i];
         resolved->numbers = memory_grow(resolved->numbers, &resolved->capacity, at + clause->count,
                                         sizeof *resolved->numbers);
-        const struct dictionary *dictionary =
-            clause->field < FIELD_CATEGORY ? &slice->features.terms : &slice->rows->names;
-        for (size_t j = 0; j < clause->count; j++)
-            resolved->numbers[at++] = dictionary_find(dictionary, clause->terms[j], clause->lengths[j],
-                                                      hash_bytes(clause->terms[j], clause->lengths[j]));
+        for (size_t j = 0; j < clause->count; j++) {
+            const char *term = clause->terms[j];
+            size_t length = clause->lengths[j];
+            resolved->numbers[at++] =
+                clause->field < FIELD_CATEGORY
+                    ? feature_number(slice, statistics, term, length)
+                    : dictionary_find(&slice->rows->names, term, length, hash_bytes(term, length));
+        }
     }
 }
 

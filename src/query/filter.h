@@ -11,6 +11,7 @@
 #define STORYD_QUERY_FILTER_H
 
 #include "index/slice.h"
+#include "index/statistics.h"
 #include "query/query.h"
 
 #include <jansson.h>
@@ -43,7 +44,8 @@ bool filter_has_dates(const struct filter *filter);
 /* Adds a clause "none of these names" to the filter (RELATED's `exclude`). */
 void filter_exclude(struct filter *filter, enum term_field field, const json_t *names);
 
-/* The query with the filter's clauses around it as boolean terms; dates are not in it. */
+/* The query with the filter's clauses around it as boolean terms; dates are not in it. Names are as they are
+ * asked for: query_names_expand() comes after it. */
 struct query_node *filter_query(const struct filter *filter, struct query *query, struct query_node *node);
 
 /* The filter's terms as numbers of one slice. */
@@ -53,8 +55,10 @@ struct resolved_filter {
     uint32_t *numbers; /* of all clauses, one after the other; DICTIONARY_NONE: not in this slice */
     size_t capacity;
 };
-/* Zero-initialise before first use. */
-void filter_resolve(const struct filter *filter, const struct slice *slice, struct resolved_filter *resolved);
+/* Zero-initialise before first use. A name that a profile has (`statistics` are those of the slice's epoch)
+ * is that of the entity. */
+void filter_resolve(const struct filter *filter, const struct slice *slice,
+                    const struct statistics *statistics, struct resolved_filter *resolved);
 void resolved_filter_release(struct resolved_filter *resolved);
 
 /* True if the row passes every clause and the dates. */

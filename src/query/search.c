@@ -4,6 +4,7 @@
 #include "base/counters.h"
 #include "base/date.h"
 #include "base/memory.h"
+#include "query/query_names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -251,7 +252,7 @@ static int scan_rows(struct searcher *searcher, const struct search_request *req
     const struct snapshot *snapshot = collector->finder.snapshot;
     for (size_t i = 0; i < snapshot->slice_count; i++) {
         struct slice *slice = snapshot->slices[i];
-        filter_resolve(request->filter, slice, &searcher->resolved);
+        filter_resolve(request->filter, slice, &snapshot->epoch->statistics, &searcher->resolved);
         for (uint32_t row = 0; row < slice->rows->count; row++) {
             if (row % CLOCK_INTERVAL == 0 && request->deadline != 0 && clock_now() > request->deadline)
                 return XAPIAN_DEADLINE;
@@ -316,6 +317,7 @@ static int search_once(struct searcher *searcher, struct index *index, const str
     result->hit_count = 0;
     result->hits = searcher->hits;
     struct query_node *node = filter_query(request->filter, result->query, result->query->root);
+    node = query_names_expand(result->query, node, &result->snapshot->epoch->statistics);
     int status;
     if (request->sort == SORT_RELEVANCE && has_weight(node)) {
         status = search_ranked(searcher, request, node, result, error);

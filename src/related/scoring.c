@@ -531,7 +531,7 @@ void scorer_run(struct scorer *scorer, uint32_t slice_number, struct best_hits *
     if (count == 0)
         return;
     prepare(scorer);
-    filter_resolve(query->filter, scorer->slice, &scorer->resolved);
+    filter_resolve(query->filter, scorer->slice, &query->snapshot->epoch->statistics, &scorer->resolved);
     cut_lists(scorer, count);
     float threshold = query->min_strength;
     if (best->count == best->limit && best->items[0].rank > threshold)

@@ -29,6 +29,8 @@ struct committer {
     struct write **group;
     size_t group_count;
     struct write *held_over; /* taken from the queue, but too large for that group */
+    struct profile **doubtful; /* of a group that failed: nobody knows what the store has in their places */
+    size_t doubtful_count;
 };
 
 struct write *write_new(enum write_kind kind, const char *id)
@@ -47,6 +49,7 @@ void write_free(struct write *write)
     if (write == NULL)
         return;
     json_decref(write->patch);
+    profile_release(write->profile);
     free(write->text);
     free(write->id);
     free(write);
@@ -123,8 +126,32 @@ static int write_patch(struct store_writer *writer, struct write *write)
     return result;
 }
 
-static int apply(struct store_writer *writer, struct write *write)
+/* The registry knows whose the names are, the writes of this group before it included. */
+static int write_profile(struct committer *committer, struct write *write)
 {
+    const struct profile *profile = write->profile;
+    if (registry_stage(committer->options.profiles, write->profile, &write->created, &write->error) != 0)
+        return -1;
+    return store_put_profile(committer->writer, (int)profile->kind, profile->key, profile->text,
+                             profile->length, &write->error);
+}
+
+static int remove_profile(struct committer *committer, struct write *write)
+{
+    const struct profile *profile = write->profile;
+    if (registry_stage_removal(committer->options.profiles, profile, &write->error) != 0)
+        return -1;
+    if (store_remove_profile(committer->writer, (int)profile->kind, profile->key, &write->error) == 0)
+        return 0;
+    if (write->error.code == ERROR_NOT_FOUND)
+        error_set(&write->error, ERROR_NOT_FOUND, "there is no profile of the %s \"%s\"",
+                  profile_kind_name(profile->kind), profile->name);
+    return -1;
+}
+
+static int apply(struct committer *committer, struct write *write)
+{
+    struct store_writer *writer = committer->writer;
     switch (write->kind) {
     case WRITE_PUT:
         return write_put(writer, write, write->text, write->text_length, write->views);
@@ -134,19 +161,61 @@ static int apply(struct store_writer *writer, struct write *write)
         return write_delete(writer, write);
     case WRITE_VIEW:
         return store_add_views(writer, write->id, write->views, &write->total_views, &write->error);
+    case WRITE_PROFILE:
+        return write_profile(committer, write);
+    case WRITE_REMOVE_PROFILE:
+        return remove_profile(committer, write);
     }
     return error_set(&write->error, ERROR_INTERNAL, "unknown kind of write");
 }
 
 /* ---- the group ---- */
 
+/* A failed sync may have stored the group all the same. The registry has not taken its profiles, and their
+ * names may be given to others now: the next group puts in their places what the registry has there. */
+static int settle_profile(struct committer *committer, const struct profile *doubtful)
+{
+    const struct profile_term *term = &doubtful->terms[0];
+    struct profile *shown = registry_find(committer->options.profiles, term->text, term->length, term->hash);
+    struct error error = ERROR_INIT;
+    int result;
+    if (shown != NULL && strcmp(shown->key, doubtful->key) == 0)
+        result = store_put_profile(committer->writer, (int)shown->kind, shown->key, shown->text,
+                                   shown->length, &error);
+    else
+        result = store_remove_profile(committer->writer, (int)doubtful->kind, doubtful->key, &error);
+    profile_release(shown);
+    return result == 0 || error.code == ERROR_NOT_FOUND ? 0 : -1;
+}
+
+static void note_doubtful(struct committer *committer)
+{
+    for (size_t i = 0; i < committer->group_count; i++) {
+        if (committer->group[i]->profile == NULL)
+            continue;
+        committer->doubtful =
+            memory_resize(committer->doubtful, committer->doubtful_count + 1, sizeof(struct profile *));
+        committer->doubtful[committer->doubtful_count++] = profile_retain(committer->group[i]->profile);
+    }
+}
+
+static void forget_doubtful(struct committer *committer)
+{
+    for (size_t i = 0; i < committer->doubtful_count; i++)
+        profile_release(committer->doubtful[i]);
+    committer->doubtful_count = 0;
+}
+
 /* On failure the store holds nothing of the group. */
 static int write_group(struct committer *committer, struct error *error)
 {
     if (store_begin(committer->writer, error) != 0)
         return -1;
+    for (size_t i = 0; i < committer->doubtful_count; i++)
+        if (settle_profile(committer, committer->doubtful[i]) != 0)
+            break; /* the store has failed: the commit says so */
     for (size_t i = 0; i < committer->group_count; i++)
-        committer->group[i]->result = apply(committer->writer, committer->group[i]);
+        committer->group[i]->result = apply(committer, committer->group[i]);
     return store_commit(committer->writer, error);
 }
 
@@ -211,10 +280,15 @@ static void answer_group(struct committer *committer)
 static void commit_group(struct committer *committer)
 {
     struct error error = ERROR_INIT;
-    if (write_group(committer, &error) == 0)
+    if (write_group(committer, &error) == 0) {
         counter_add(COUNTER_STORE_GROUP_WRITES, (int64_t)committer->group_count);
-    else
+        registry_publish(committer->options.profiles);
+        forget_doubtful(committer);
+    } else {
         fail_group(committer, &error);
+        registry_discard(committer->options.profiles);
+        note_doubtful(committer);
+    }
     publish_head(committer);
     publish_views(committer);
     answer_group(committer);
@@ -272,6 +346,8 @@ static void committer_free(struct committer *committer)
 {
     queue_free(committer->queue);
     free(committer->group);
+    forget_doubtful(committer);
+    free(committer->doubtful);
     free(committer);
 }
 
@@ -301,6 +377,8 @@ int committer_start(struct store_writer *writer, const struct committer_options 
 static size_t weigh(const struct write *write)
 {
     size_t bytes = sizeof *write + strlen(write->id) + write->text_length;
+    if (write->profile != NULL)
+        bytes += write->profile->length;
     if (write->patch != NULL)
         bytes += json_dumpb(write->patch, NULL, 0, JSON_COMPACT);
     return bytes;

@@ -4,20 +4,28 @@
  *
  * Any thread may submit. `done` is called on the committer's thread once the write's fate is known; it must
  * be quick and must not block. After a commit that moved the head `committed` (set at start) is called once
- * with the new one: it wakes the indexer. A write that cannot be done (not_found, conflict, a bad patch) does
- * not disturb the others of its group; if the store fails, none of the group is stored and all are answered
- * with the same error.
+ * with the new one: it wakes the indexer. Profiles are in the registry before their writes are answered. A
+ * write that cannot be done (not_found, conflict, a bad patch) does not disturb the others of its group; if
+ * the store fails, none of the group is stored and all are answered with the same error.
  */
 #ifndef STORYD_STORE_COMMITTER_H
 #define STORYD_STORE_COMMITTER_H
 
 #include "base/error.h"
+#include "profile/registry.h"
 #include "store/store.h"
 
 #include <jansson.h>
 #include <stdint.h>
 
-enum write_kind { WRITE_PUT, WRITE_PATCH, WRITE_DELETE, WRITE_VIEW };
+enum write_kind {
+    WRITE_PUT,
+    WRITE_PATCH,
+    WRITE_DELETE,
+    WRITE_VIEW,
+    WRITE_PROFILE,       /* of an entity */
+    WRITE_REMOVE_PROFILE /* the one with the name of `profile` */
+};
 
 /* One write. The submitter fills the first part and gives the struct away; `done` gives it back with the
  * second part filled. write_free() releases it. */
@@ -27,6 +35,7 @@ struct write {
     char *text; /* WRITE_PUT: the stored JSON (owned) */
     size_t text_length;
     json_t *patch;       /* WRITE_PATCH: the merge patch (owned); `views` in it sets the count */
+    struct profile *profile; /* WRITE_PROFILE, WRITE_REMOVE_PROFILE (one reference); `id` is "" then */
     int64_t views;       /* WRITE_PUT: the count to set, -1 to keep; WRITE_VIEW: how many to add */
     int64_t if_revision; /* -1 = any */
     size_t bytes;        /* what it weighs in the queue: set by committer_submit */
@@ -35,8 +44,8 @@ struct write {
 
     int result; /* 0 or -1 */
     struct error error;
-    uint64_t revision;   /* of the change (WRITE_VIEW: 0) */
-    bool created;        /* WRITE_PUT: there was none before */
+    uint64_t revision;   /* of the change (views and profiles: 0) */
+    bool created;        /* WRITE_PUT, WRITE_PROFILE: there was none before */
     int64_t total_views; /* the count as this write set it; -1 if it left it alone */
 };
 
@@ -45,6 +54,7 @@ void write_free(struct write *write);
 
 struct committer;
 struct committer_options {
+    struct registry *profiles; /* changed together with the store's */
     size_t queue_writes; /* more waiting writes than this: busy */
     size_t queue_bytes;  /* more waiting bytes than this: busy */
     size_t group_writes; /* at most this many in a group; 0 = 256 */

@@ -64,6 +64,14 @@ int store_get_in_transaction(struct store_writer *writer, const char *id, struct
 int store_add_views(struct store_writer *writer, const char *id, int64_t count, int64_t *total,
                     struct error *error);
 
+/* The profile of the entity `key` (a normalised name) of a kind; replaces the one there is. No change-log
+ * entry. */
+int store_put_profile(struct store_writer *writer, int kind, const char *key, const char *text, size_t length,
+                      struct error *error);
+
+/* Also a damaged one. not_found. */
+int store_remove_profile(struct store_writer *writer, int kind, const char *key, struct error *error);
+
 /* One sync for the whole group; fails if any change before it failed for a reason of the store's (not for
  * not_found, conflict, a damaged row: they have changed nothing). On failure nothing of the group is stored:
  * the writer has rolled back, and reopened the database if that was needed to be sure of its state; it can be
@@ -114,6 +122,12 @@ int store_changes(struct store_reader *reader, uint64_t first, uint64_t last, si
 typedef bool (*store_views_function)(void *context, const char *id, int64_t views);
 int store_all_views(struct store_reader *reader, store_views_function each, void *context,
                     struct error *error);
+
+/* All profiles. Damaged rows are logged, counted and left out. The texts are valid during the call. */
+typedef bool (*store_profile_function)(void *context, int kind, const char *key, const char *text,
+                                       size_t length);
+int store_all_profiles(struct store_reader *reader, store_profile_function each, void *context,
+                       struct error *error);
 
 struct store_figures {
     uint64_t head; /* newest revision */

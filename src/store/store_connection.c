@@ -34,6 +34,8 @@ static const char *const writer_sql[WRITER_STATEMENT_COUNT] = {
     [SET_VIEWS] =
         "INSERT INTO views(id, views) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET views = excluded.views",
     [REMOVE_VIEWS] = "DELETE FROM views WHERE id = ?1",
+    [PUT_PROFILE] = "INSERT OR REPLACE INTO profiles(kind, name, text, crc32c) VALUES(?1, ?2, ?3, ?4)",
+    [REMOVE_PROFILE] = "DELETE FROM profiles WHERE kind = ?1 AND name = ?2",
     [POSITION] = STORE_POSITION_SQL,
 };
 

@@ -27,6 +27,8 @@ enum writer_statement {
     READ_VIEWS,
     SET_VIEWS,
     REMOVE_VIEWS,
+    PUT_PROFILE,
+    REMOVE_PROFILE,
     POSITION,
     WRITER_STATEMENT_COUNT
 };

@@ -1,6 +1,9 @@
 #include "store/store.h"
 
+#include "base/counters.h"
+#include "base/crc32c.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "store/store_schema.h"
 #include "store/store_sqlite.h"
@@ -9,7 +12,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum reader_statement { BY_ID, BY_REVISION, SCAN, CHANGES, ALL_VIEWS, POSITION, READER_STATEMENT_COUNT };
+enum reader_statement {
+    BY_ID,
+    BY_REVISION,
+    SCAN,
+    CHANGES,
+    ALL_VIEWS,
+    ALL_PROFILES,
+    POSITION,
+    READER_STATEMENT_COUNT
+};
 
 #define FROM_ARTICLES "SELECT " STORE_ROW_COLUMNS ", v.views FROM articles a LEFT JOIN views v ON v.id = a.id"
 
@@ -20,6 +32,7 @@ static const char *const reader_sql[READER_STATEMENT_COUNT] = {
     [CHANGES] = "SELECT revision, id, previous, deleted FROM changes WHERE revision BETWEEN ?1 AND ?2"
                 " ORDER BY revision LIMIT ?3",
     [ALL_VIEWS] = "SELECT id, views FROM views WHERE views <> 0",
+    [ALL_PROFILES] = "SELECT kind, name, text, crc32c FROM profiles",
     [POSITION] = STORE_POSITION_SQL,
 };
 
@@ -251,6 +264,37 @@ int store_all_views(struct store_reader *reader, store_views_function each, void
     int result = 0;
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         result = store_sqlite_error(reader->db, error, "read the view counts");
+    sqlite3_reset(statement);
+    return result;
+}
+
+/* False for the end. */
+static bool profile_row(sqlite3_stmt *statement, store_profile_function each, void *context)
+{
+    int kind = sqlite3_column_int(statement, 0);
+    const char *key = (const char *)sqlite3_column_text(statement, 1);
+    const char *text = sqlite3_column_blob(statement, 2);
+    size_t length = (size_t)sqlite3_column_bytes(statement, 2);
+    if (key != NULL && text != NULL && sqlite3_column_int64(statement, 3) == (int64_t)crc32c(0, text, length))
+        return each(context, kind, key, text, length);
+    char name[256];
+    counter_add(COUNTER_STORE_BAD_ROWS, 1);
+    log_error("damaged profile in the store, checksum does not match: write it again kind=%d name=%s", kind,
+              log_safe(name, sizeof name, key != NULL ? key : "", key != NULL ? strlen(key) : 0));
+    return true;
+}
+
+int store_all_profiles(struct store_reader *reader, store_profile_function each, void *context,
+                       struct error *error)
+{
+    sqlite3_stmt *statement = reader->statements[ALL_PROFILES];
+    bool more = true;
+    int code = SQLITE_DONE;
+    while (more && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        more = profile_row(statement, each, context);
+    int result = 0;
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        result = store_sqlite_error(reader->db, error, "read the profiles");
     sqlite3_reset(statement);
     return result;
 }

@@ -292,3 +292,34 @@ int store_views_read(struct store_writer *writer, const char *id, bool *exists, 
         *views = 0;
     return 0;
 }
+
+/* ---- profiles ---- */
+
+int store_put_profile(struct store_writer *writer, int kind, const char *key, const char *text, size_t length,
+                      struct error *error)
+{
+    if (writer->failed)
+        return repeat_failure(writer, error);
+    sqlite3_stmt *statement = writer->statements[PUT_PROFILE];
+    sqlite3_bind_int(statement, 1, kind);
+    store_sqlite_bind_id(statement, 2, key);
+    sqlite3_bind_blob64(statement, 3, text, length, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 4, crc32c(0, text, length));
+    int result = run(writer, PUT_PROFILE, "write a profile", error);
+    sqlite3_clear_bindings(statement); /* the texts are the caller's */
+    return result;
+}
+
+int store_remove_profile(struct store_writer *writer, int kind, const char *key, struct error *error)
+{
+    if (writer->failed)
+        return repeat_failure(writer, error);
+    sqlite3_stmt *statement = writer->statements[REMOVE_PROFILE];
+    sqlite3_bind_int(statement, 1, kind);
+    store_sqlite_bind_id(statement, 2, key);
+    int result = run(writer, REMOVE_PROFILE, "remove a profile", error);
+    sqlite3_clear_bindings(statement);
+    if (result == 0 && sqlite3_changes(writer->db) == 0)
+        return error_set(error, ERROR_NOT_FOUND, "there is no such profile");
+    return result;
+}

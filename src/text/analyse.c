@@ -139,6 +139,21 @@ bool term_for_name(enum term_field field, const char *name, size_t length, struc
     return true;
 }
 
+enum name_kind term_name_kind(const char *term, size_t length)
+{
+    for (int kind = 0; kind < NAME_KIND_COUNT; kind++) {
+        size_t prefix = strlen(term_fields[kind].prefix);
+        if (length > prefix && memcmp(term, term_fields[kind].prefix, prefix) == 0)
+            return (enum name_kind)kind;
+    }
+    return NAME_KIND_COUNT;
+}
+
+const struct buffer *analyser_text(const struct analyser *analyser, size_t number)
+{
+    return number == 0 ? &analyser->title : number == 1 ? &analyser->summary : &analyser->body;
+}
+
 static void slots_reset(struct analyser *analyser, size_t count)
 {
     analyser->slots = memory_grow(analyser->slots, &analyser->slot_capacity, count, sizeof *analyser->slots);

@@ -43,6 +43,9 @@ extern const struct term_field_info term_fields[FIELD_COUNT];
  * hash, so that it stays unique and below Xapian's limit of 245. False if the name is empty or not UTF-8. */
 bool term_for_name(enum term_field field, const char *name, size_t length, struct buffer *out);
 
+/* The kind of name that a term is of; NAME_KIND_COUNT if it is of no name. */
+enum name_kind term_name_kind(const char *term, size_t length);
+
 struct analysed_term {
     const char *text;      /* with prefix; not NUL-terminated */
     uint32_t length;
@@ -63,6 +66,9 @@ struct analysis {
 struct analyser;
 struct analyser *analyser_new(void);
 void analyser_free(struct analyser *analyser);
+/* Normalised title, summary and body of the last analysis: borrowed. */
+#define ANALYSER_TEXTS 3
+const struct buffer *analyser_text(const struct analyser *analyser, size_t number);
 struct stemmer_set *analyser_stemmers(struct analyser *analyser); /* borrowed: for query parsing on the same thread */
 
 /*

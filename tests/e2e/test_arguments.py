@@ -77,8 +77,8 @@ WRONG = [
     ("RELATED", {"id": "a", "filter": {"peeple": "x"}}, ["filter.peeple", '"people"']),
     ("RELATED", {"id": "a", "deadline_ms": 1e3}, ['"deadline_ms"', "an integer"]),
     # GET
-    ("GET", None, ['"id" or "ids"']),
-    ("GET", {"id": "a", "ids": ["b"]}, ['"id" or "ids"']),
+    ("GET", None, ['"id", "ids" and "profile"']),
+    ("GET", {"id": "a", "ids": ["b"]}, ['"id", "ids" and "profile"']),
     ("GET", {"ids": "a"}, ['"ids"', "a list of strings"]),
     ("GET", {"ids": []}, ['"ids"']),
     ("GET", {"ids": MANY}, ['"ids"', "1000"]),

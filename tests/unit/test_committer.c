@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct fixture {
     struct committer_options options;
     struct store_writer *writer;
     struct store_reader *reader;
+    struct registry *profiles;
     struct committer *committer;
     struct queue *answers; /* of writes */
     struct error error;
@@ -99,7 +101,9 @@ static int set_up(void **state)
     strcpy(fixture->directory, "/tmp/storyd-test-committer-XXXXXX");
     assert_non_null(mkdtemp(fixture->directory));
     fixture->store_options = (struct store_options){fixture->directory, 0, 0};
-    fixture->options = (struct committer_options){.queue_writes = 10000,
+    fixture->profiles = registry_new(&(struct registry_limits){100, 100000});
+    fixture->options = (struct committer_options){.profiles = fixture->profiles,
+                                                  .queue_writes = 10000,
                                                   .queue_bytes = 100000000,
                                                   .committed = committed,
                                                   .viewed = viewed,
@@ -120,6 +124,7 @@ static int tear_down(void **state)
     while ((write = queue_try_pop(fixture->answers)) != NULL)
         write_free(write);
     queue_free(fixture->answers);
+    registry_free(fixture->profiles);
     pthread_mutex_destroy(&fixture->gate);
     pthread_cond_destroy(&fixture->gate_changed);
     assert_int_equal(file_remove_tree(fixture->directory, NULL), 0);
@@ -316,6 +321,100 @@ static void test_failures_do_not_spoil_the_group(void **state)
     assert_int_equal(fixture->commits, commits + 1); /* one group, one commit */
 }
 
+static struct write *new_profile(struct fixture *fixture, const char *name, const char *alias)
+{
+    struct write *write = new_write(fixture, alias != NULL ? WRITE_PROFILE : WRITE_REMOVE_PROFILE, "", NULL);
+    if (alias == NULL)
+        assert_int_equal(profile_named(NAME_PERSON, name, &write->profile, NULL), 0);
+    else
+        assert_int_equal(
+            profile_from_json(json_pack("{s:s,s:s,s:[s]}", "kind", "person", "name", name, "aliases", alias),
+                              &write->profile, NULL),
+            0);
+    return write;
+}
+
+static bool collect_key(void *context, int kind, const char *key, const char *text, size_t length)
+{
+    (void)kind;
+    (void)text;
+    (void)length;
+    buffer_printf(context, "%s ", key);
+    return true;
+}
+
+/* In the store, and how many in the registry. */
+static void expect_profiles(struct fixture *fixture, const char *keys, size_t count)
+{
+    struct buffer found = BUFFER_INIT;
+    assert_int_equal(store_all_profiles(fixture->reader, collect_key, &found, &fixture->error), 0);
+    assert_string_equal(found.data != NULL ? found.data : "", keys);
+    assert_int_equal(registry_count(fixture->profiles), count);
+    buffer_release(&found);
+}
+
+static void test_profiles(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_ok(fixture, new_profile(fixture, "Ann", "A"), 0);
+    expect_profiles(fixture, "ann ", 1);
+    expect_error(fixture, new_profile(fixture, "Bob", "a"), ERROR_CONFLICT);
+    expect_error(fixture, new_profile(fixture, "Bob", NULL), ERROR_NOT_FOUND);
+    expect_error(fixture, new_profile(fixture, "A", NULL), ERROR_CONFLICT);
+    assert_int_equal(fixture->commits, 0); /* the head did not move */
+    expect_ok(fixture, new_profile(fixture, "Ann", NULL), 0);
+    expect_profiles(fixture, "", 0);
+}
+
+static void test_profiles_of_one_group(void **state)
+{
+    struct fixture *fixture = *state;
+    close_gate(fixture);
+    struct write *writes[] = {
+        new_profile(fixture, "Ann", "A"), new_profile(fixture, "Bob", "A"), new_profile(fixture, "Ann", "C"),
+        new_profile(fixture, "Bob", "A"), new_profile(fixture, "C", NULL),
+    };
+    static const int results[] = {0, -1, 0, 0, -1};
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(committer_submit(fixture->committer, writes[i], &fixture->error), 0);
+    open_gate(fixture);
+    for (size_t i = 0; i < 5; i++) {
+        struct write *answer = queue_pop(fixture->answers, 0);
+        assert_ptr_equal(answer, writes[i]);
+        assert_int_equal(answer->result, results[i]);
+        assert_true(answer->created == (i == 0 || i == 3));
+        write_free(answer);
+    }
+    expect_profiles(fixture, "ann bob ", 2);
+}
+
+/* As if a failed sync had stored the group after all. */
+static void store_unseen(const struct fixture *fixture, const char *sql)
+{
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/store.db", fixture->directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* The store is full: nothing is taken, and what holds after it is what was acknowledged. */
+static void test_a_failed_group_leaves_the_profiles_as_they_were(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_ok(fixture, new_profile(fixture, "Ann", "A"), 0);
+    store_writer_set_disk_floor(fixture->writer, INT64_MAX);
+    expect_error(fixture, new_profile(fixture, "Ann", "B"), ERROR_UNAVAILABLE);
+    expect_error(fixture, new_profile(fixture, "Bob", "D"), ERROR_UNAVAILABLE);
+    store_writer_set_disk_floor(fixture->writer, 0);
+    expect_profiles(fixture, "ann ", 1);
+    store_unseen(fixture, "INSERT INTO profiles VALUES(1, 'bob', 'x', 0); UPDATE profiles SET text = 'y'");
+    expect_ok(fixture, new_profile(fixture, "Cid", "D"), 0);
+    expect_profiles(fixture, "ann cid ", 2); /* sound, and without Bob */
+    expect_error(fixture, new_profile(fixture, "Dan", "A"), ERROR_CONFLICT);
+}
+
 static void test_groups_keep_to_their_limits(void **state)
 {
     struct fixture *fixture = *state;
@@ -472,7 +571,8 @@ static void write_until_exit(const struct fixture *fixture)
 {
     struct store_writer *writer;
     struct committer *committer;
-    struct committer_options options = {.queue_writes = 40, .queue_bytes = 1000000};
+    struct committer_options options = {
+        .profiles = fixture->profiles, .queue_writes = 40, .queue_bytes = 1000000};
     if (store_writer_open(&fixture->store_options, &writer, NULL) != 0 ||
         committer_start(writer, &options, &committer, NULL) != 0)
         _exit(1);
@@ -646,6 +746,9 @@ int main(void)
         TEST(test_held_writes_are_written_when_released),
         TEST(test_patch),
         TEST(test_bad_patches),
+        TEST(test_profiles),
+        TEST(test_profiles_of_one_group),
+        TEST(test_a_failed_group_leaves_the_profiles_as_they_were),
         TEST(test_failures_do_not_spoil_the_group),
         TEST(test_groups_keep_to_their_limits),
         TEST(test_busy_when_full),

@@ -193,7 +193,7 @@ static size_t accepted(const struct fixture *fixture, const struct filter *filte
     size_t count = 0;
     for (size_t i = 0; i < 2; i++) {
         const struct slice *slice = fixture->segments[i]->slice;
-        filter_resolve(filter, slice, &resolved);
+        filter_resolve(filter, slice, &fixture->epoch->statistics, &resolved);
         for (uint32_t row = 0; row < slice->rows->count; row++)
             if (filter_accepts(&resolved, row))
                 docids[count++] = slice->rows->docids[row];

@@ -143,7 +143,7 @@ static size_t reference(const struct related_query *query, struct related_hit *h
     size_t count = 0;
     for (uint32_t i = 0; i < query->snapshot->slice_count; i++) {
         struct slice *slice = query->snapshot->slices[i];
-        filter_resolve(query->filter, slice, &resolved);
+        filter_resolve(query->filter, slice, &query->snapshot->epoch->statistics, &resolved);
         for (uint32_t row = 0; row < slice->rows->count; row++) {
             struct related_hit *hit = &hits[count];
             related_compare(query->source, slice, row, &query->weights, hit);

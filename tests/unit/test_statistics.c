@@ -112,6 +112,59 @@ static void rarer_terms_weigh_more(void **state)
     epoch_release(epoch);
 }
 
+static struct profile *add_entity(struct statistics_builder *builder, const char *name, const char *alias,
+                                  const char *other)
+{
+    struct profile *profile;
+    assert_int_equal(profile_from_json(json_pack("{s:s,s:s,s:[s,s]}", "kind", "organization", "name", name,
+                                                 "aliases", alias, other),
+                                       &profile, NULL),
+                     0);
+    statistics_builder_add_entity(builder, profile);
+    return profile;
+}
+
+static const char *entity_of(const struct statistics *statistics, const char *term,
+                             struct entity_name *entity)
+{
+    if (!statistics_entity(statistics, term, strlen(term), hash_bytes(term, strlen(term)), entity))
+        return "";
+    return entity->display;
+}
+
+static void names_of_an_entity_count_together(void **state)
+{
+    (void)state;
+    struct statistics_builder *builder = statistics_builder_new();
+    profile_release(add_entity(builder, "Acme", "A C", "Acme Inc"));
+    profile_release(add_entity(builder, "Other", "Any", "Else"));
+    statistics_builder_set_names_version(builder, 77);
+    static const char *const terms[] = {"XORG:a c",  "XORG:acme", "XORG:acme inc",
+                                        "XORG:else", "XORG:free", "XPER:a c"};
+    for (uint32_t i = 0; i < 6; i++)
+        statistics_builder_add(builder, terms[i], strlen(terms[i]), i + 2);
+    size_t length;
+    char *block = statistics_builder_finish(builder, 100, 1, &length);
+    statistics_builder_free(builder);
+    struct epoch *epoch;
+    assert_int_equal(epoch_new(image_bytes_of_block(block, length), &epoch, NULL), 0);
+    float idf;
+    assert_int_equal(look_up(epoch, "XORG:acme", &idf), 2 + 3 + 4);
+    assert_int_equal(look_up(epoch, "XORG:other", &idf), 5);
+    assert_int_equal(look_up(epoch, "XORG:free", &idf), 6);
+    assert_int_equal(look_up(epoch, "XPER:a c", &idf), 7);
+    struct entity_name entity;
+    const struct statistics *statistics = &epoch->statistics;
+    assert_int_equal(statistics->names_version, 77);
+    assert_memory_equal(entity_of(statistics, "XORG:a c", &entity), "Acme", 4);
+    assert_int_equal(entity.display_length, 4);
+    assert_memory_equal(entity.term, "XORG:acme", entity.length);
+    assert_memory_equal(entity_of(statistics, "XORG:other", &entity), "Other", 5);
+    assert_string_equal(entity_of(statistics, "XORG:free", &entity), "");
+    assert_string_equal(entity_of(statistics, "XPER:a c", &entity), "");
+    epoch_release(epoch);
+}
+
 static void damaged_statistics_are_refused(void **state)
 {
     (void)state;
@@ -152,6 +205,7 @@ int main(void)
         cmocka_unit_test(an_unknown_term_is_in_one_document),
         cmocka_unit_test(idf_is_always_positive),
         cmocka_unit_test(rarer_terms_weigh_more),
+        cmocka_unit_test(names_of_an_entity_count_together),
         cmocka_unit_test(damaged_statistics_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

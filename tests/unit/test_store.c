@@ -387,6 +387,69 @@ static void test_damaged_row(void **state)
     buffer_release(&text);
 }
 
+static bool collect_profile(void *context, int kind, const char *key, const char *text, size_t length)
+{
+    struct collected *all = context;
+    size_t used = strlen(all->words);
+    snprintf(all->words + used, sizeof all->words - used, "%d:%s:%.*s ", kind, key, (int)length, text);
+    return ++all->count != all->stop_after;
+}
+
+static void expect_profiles(struct fixture *fixture, const char *expected)
+{
+    struct collected all = {.count = 0};
+    assert_int_equal(store_all_profiles(fixture->reader, collect_profile, &all, &fixture->error), 0);
+    assert_string_equal(all.words, expected);
+}
+
+static void test_profiles(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_writer *writer = fixture->writer;
+    struct error *error = &fixture->error;
+    assert_int_equal(store_begin(writer, error), 0);
+    assert_int_equal(store_put_profile(writer, 1, "b", "one", 3, error), 0);
+    assert_int_equal(store_put_profile(writer, 2, "b", "two", 3, error), 0);
+    assert_int_equal(store_put_profile(writer, 1, "a", "old", 3, error), 0);
+    assert_int_equal(store_put_profile(writer, 1, "a", "three", 5, error), 0);
+    expect_profiles(fixture, "");
+    assert_int_equal(store_commit(writer, error), 0);
+    assert_int_equal(store_writer_head(writer), 0); /* no change of an article */
+    expect_profiles(fixture, "1:a:three 1:b:one 2:b:two ");
+    assert_int_equal(store_begin(writer, error), 0);
+    assert_int_equal(store_remove_profile(writer, 1, "b", error), 0);
+    assert_int_equal(store_remove_profile(writer, 1, "b", error), -1);
+    assert_int_equal(error->code, ERROR_NOT_FOUND);
+    assert_int_equal(store_commit(writer, error), 0);
+    assert_int_equal(store_begin(writer, error), 0);
+    assert_int_equal(store_put_profile(writer, 3, "c", "four", 4, error), 0);
+    store_rollback(writer);
+    close_all(fixture);
+    open_all(fixture);
+    expect_profiles(fixture, "1:a:three 2:b:two ");
+}
+
+static void test_a_damaged_profile_is_left_out_and_can_be_replaced(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error *error = &fixture->error;
+    assert_int_equal(store_begin(fixture->writer, error), 0);
+    assert_int_equal(store_put_profile(fixture->writer, 1, "a", "one", 3, error), 0);
+    assert_int_equal(store_put_profile(fixture->writer, 1, "b", "two", 3, error), 0);
+    assert_int_equal(store_put_profile(fixture->writer, 1, "c", "three", 5, error), 0);
+    assert_int_equal(store_commit(fixture->writer, error), 0);
+    run_sql(fixture, "UPDATE profiles SET text = 'twO' WHERE name = 'b'");
+    int64_t bad = counter_value(COUNTER_STORE_BAD_ROWS);
+    log_set_level(-1);
+    expect_profiles(fixture, "1:a:one 1:c:three ");
+    log_set_level(LOG_LEVEL_ERROR);
+    assert_int_equal(counter_value(COUNTER_STORE_BAD_ROWS), bad + 1);
+    assert_int_equal(store_begin(fixture->writer, error), 0);
+    assert_int_equal(store_put_profile(fixture->writer, 1, "b", "new", 3, error), 0);
+    assert_int_equal(store_commit(fixture->writer, error), 0);
+    expect_profiles(fixture, "1:a:one 1:b:new 1:c:three ");
+}
+
 static void test_second_writer_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -752,6 +815,8 @@ int main(void)
         TEST(test_rollback_and_reading_inside),
         TEST(test_reopen_keeps_all_and_reuses_no_revision),
         TEST(test_damaged_row),
+        TEST(test_profiles),
+        TEST(test_a_damaged_profile_is_left_out_and_can_be_replaced),
         TEST(test_second_writer_is_refused),
         TEST(test_newer_format_is_refused),
         TEST(test_foreign_files_are_refused),
