@@ -27,7 +27,7 @@ enum entry_state { ENTRY_SENT, ENTRY_STORED, ENTRY_REJECTED, ENTRY_REFUSED };
 
 /* A line under way. */
 struct entry {
-    char *request; /* owned: "@NUMBER PUT TEXT" */
+    char *request; /* owned: "@NUMBER VERB TEXT" */
     size_t length;
     size_t text; /* where the line's text begins */
     uint64_t line;
@@ -149,7 +149,9 @@ static void show_progress(struct import *import)
         .label = import->options->file,
         .fraction = fraction,
         .count = count,
-        .unit = import->refused > 0 ? "articles, waiting for the server" : "articles",
+        .unit = import->refused > 0         ? "lines, waiting for the server"
+                : import->options->profiles ? "profiles"
+                                            : "articles",
         .rate = seconds > 0.2 ? (double)(count - import->begun_count) / seconds : -1,
         .seconds_left = seconds > 1 && gained > 0 ? seconds * (1 - fraction) / gained : -1,
     };
@@ -186,7 +188,8 @@ static int send_line(struct import *import, const struct source_line *line, stru
     struct entry *entry = entry_at(import, import->next);
     struct buffer request = BUFFER_INIT;
     buffer_reserve(&request, line->length + 32);
-    buffer_printf(&request, "@%llu PUT ", (unsigned long long)import->next);
+    buffer_printf(&request, "@%llu %s ", (unsigned long long)import->next,
+                  import->options->profiles ? "PROFILE" : "PUT");
     *entry = (struct entry){.text = request.length, .line = import->line, .end = line->end};
     buffer_append(&request, line->text, line->too_long ? CUT_LENGTH : line->length);
     entry->length = request.length;

@@ -1,12 +1,12 @@
 /*
- * import.h - storyctl import: the articles of a file, one JSON object a line, written with requests under way
- * all the time.
+ * import.h - storyctl import: the articles (or profiles) of a file, one JSON object a line, written with
+ * requests under way all the time.
  *
- * Lines are PUT in order, tagged, a window of them at once. A line the server refuses for what it says is
- * reported and passed over; one it cannot take now (busy, no disk space) is sent again, and all behind it, so
- * that of two versions of an article in one file the later one wins. How far the import has come is written
- * down every second and when it is interrupted (SIGINT, SIGTERM, SIGHUP: what is under way is awaited; a
- * second signal ends the program at once). One thread, and only one import at a time.
+ * Lines are PUT (PROFILE) in order, tagged, a window of them at once. A line the server refuses for what it
+ * says is reported and passed over; one it cannot take now (busy, no disk space) is sent again, and all
+ * behind it, so that of two versions of an article in one file the later one wins. How far the import has
+ * come is written down every second and when it is interrupted (SIGINT, SIGTERM, SIGHUP: what is under way is
+ * awaited; a second signal ends the program at once). One thread, and only one import at a time.
  */
 #ifndef STORYD_CTL_IMPORT_H
 #define STORYD_CTL_IMPORT_H
@@ -19,6 +19,7 @@
 
 struct import_options {
     const char *file;       /* "-" is standard input */
+    bool profiles;          /* the lines are profiles */
     const char *address;    /* of the server: part of what the state belongs to */
     const char *state_path; /* NULL: chosen by import_state_path() */
     uint64_t from_line;     /* lines before this one are passed over; 0: none */

@@ -293,6 +293,22 @@ void show_articles(const struct session *session, struct page *page)
     }
 }
 
+void show_profile(const struct session *session, struct page *page)
+{
+    const json_t *profile = json_object_get(session->answer, "profile");
+    const char *name = text_of(profile, "name");
+    struct buffer line = BUFFER_INIT;
+    append_item(&line, text_of(profile, "kind"));
+    append_item(&line, text_of(profile, "url"));
+    append_item(&line, text_of(profile, "image"));
+    page_wrap(page, name != NULL ? name : "(no name)", 0, 0, 0, STYLE_TITLE);
+    if (line.length > 0)
+        page_wrap(page, line.data, 0, 0, 0, STYLE_FAINT);
+    buffer_release(&line);
+    show_list(page, profile, "aliases");
+    show_text(page, profile, "about", STYLE_PLAIN);
+}
+
 /* ---- anything ---- */
 
 void show_indented(const struct session *session, struct page *page)

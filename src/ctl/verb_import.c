@@ -16,6 +16,7 @@ struct report {
     struct error error; /* ERROR_NONE: none */
     double seconds;     /* without the flush */
     bool flushed;
+    bool profiles; /* not articles */
 };
 
 /* ---- the report ---- */
@@ -24,7 +25,8 @@ static void append_summary(const struct report *report, struct buffer *line)
 {
     const struct import_result *result = &report->result;
     progress_append_count(line, result->stored);
-    buffer_printf(line, " %s stored (", result->stored == 1 ? "article" : "articles");
+    buffer_printf(line, " %s%s stored (", report->profiles ? "profile" : "article",
+                  result->stored == 1 ? "" : "s");
     progress_append_count(line, result->created);
     buffer_append_string(line, " new, ");
     progress_append_count(line, result->stored - result->created);
@@ -72,8 +74,8 @@ static void advise(const struct report *report, const char *file)
     const struct import_result *result = &report->result;
     const char *word = result->end == IMPORT_INTERRUPTED ? "interrupted" : "stopped";
     if (result->state_path != NULL)
-        fprintf(stderr, "storyctl: %s after line %llu; storyctl import --resume %s goes on\n", word,
-                (unsigned long long)result->lines, file);
+        fprintf(stderr, "storyctl: %s after line %llu; storyctl import %s--resume %s goes on\n", word,
+                (unsigned long long)result->lines, report->profiles ? "--profiles " : "", file);
     else
         fprintf(stderr, "storyctl: %s after line %llu; --from-line %llu goes on\n", word,
                 (unsigned long long)result->lines, (unsigned long long)result->lines + 1);
@@ -118,6 +120,7 @@ static const char *import_files(struct session *session, struct rejects *rejects
     for (size_t i = 0; i < invocation->word_count; i++) {
         const struct import_options options = {
             .file = invocation->words[i],
+            .profiles = report->profiles,
             .address = session->address,
             .state_path = invocation_text(invocation, "state"),
             .from_line = (uint64_t)invocation_count(invocation, "from-line", 0),
@@ -149,7 +152,7 @@ static int flush(struct session *session, struct report *report)
 
 static int import_and_report(struct session *session, struct rejects *rejects)
 {
-    struct report report = {.error = ERROR_INIT};
+    struct report report = {.error = ERROR_INIT, .profiles = invocation_has(session->invocation, "profiles")};
     const char *unfinished = import_files(session, rejects, &report);
     int code = exit_code_of(&report.result);
     if (report.error.code != ERROR_NONE)

@@ -19,6 +19,8 @@ const struct verb_option general_options[] = {
     {0}};
 
 static const struct verb_option import_options[] = {
+    {"profiles", NULL, VALUE_NONE, false,
+     "The lines are profiles of people, organizations, products and places"},
     {"rejects", "FILE", VALUE_TEXT, false,
      "Write rejected lines to FILE, one JSON object a line: line, code, message, text"},
     {"resume", NULL, VALUE_NONE, false, "Go on where an earlier import of the same file was interrupted"},
@@ -77,6 +79,14 @@ static const struct verb_option write_options[] = {
 static const struct verb_option delete_options[] = {
     {"wait", NULL, VALUE_NONE, false, "Wait until the articles are no longer found"}, {0}};
 
+static const struct verb_option profile_options[] = {
+    {"about", "TEXT", VALUE_TEXT, false, "A text about it"},
+    {"alias", "NAME", VALUE_TEXT, true, "Another name that articles have for it"},
+    {"url", "URL", VALUE_TEXT, false, "A page about it"},
+    {"image", "URL", VALUE_TEXT, false, "A picture of it"},
+    {"remove", NULL, VALUE_NONE, false, "Remove the profile"},
+    {0}};
+
 static const struct verb_option stats_options[] = {
     {"all", NULL, VALUE_NONE, false, "Also limits and what is zero"}, {0}};
 
@@ -123,6 +133,17 @@ const struct verb verbs[] = {
      write_options, 1, 1, verb_patch},
     {"delete", "ID...", "Remove articles", "", delete_options, 1, ANY_NUMBER, verb_delete},
     {"view", "ID [COUNT]", "Count page views of an article", "", NULL, 1, 2, verb_view},
+    {"profile", "KIND NAME | FILE", "What is known about a person, organization, product or place",
+     "Shows the profile of the entity with this name or alias. With options, stores one, in the place of the "
+     "one "
+     "there is: what is not said again is gone. KIND is person, organization, product or place. A FILE (- is "
+     "standard input) holds a whole profile, a JSON object.\n\n"
+     "  storyctl profile organization SpaceX --about 'Builds rockets.' --alias 'Space Exploration "
+     "Technologies'\n"
+     "  storyctl profile organization SpaceX\n"
+     "  storyctl profile organization SpaceX --remove\n"
+     "  echo '{\"kind\":\"place\",\"name\":\"NYC\",\"aliases\":[\"New York\"]}' | storyctl profile -",
+     profile_options, 1, 2, verb_profile},
     {"stats", "", "Figures of the server, the store, the index and the commands", "", stats_options, 0, 0,
      verb_stats},
     {"flush", "", "Wait until all that was written before can be found", "", NULL, 0, 0, verb_flush},

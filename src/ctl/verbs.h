@@ -16,6 +16,7 @@ int verb_put(struct session *session);
 int verb_patch(struct session *session);
 int verb_delete(struct session *session);
 int verb_view(struct session *session);
+int verb_profile(struct session *session);
 int verb_stats(struct session *session);
 int verb_flush(struct session *session);
 int verb_reindex(struct session *session);

@@ -111,7 +111,7 @@ def without_styles(text):
 
 def test_help_of_the_program_names_every_verb_and_exit_code(read):
     output, _ = read("--help")
-    for verb in "import search related get put patch delete view stats flush reindex ping raw shutdown".split():
+    for verb in "import search related get put patch delete view profile stats flush reindex ping raw shutdown".split():
         assert re.search(rf"^  {verb}\b", output, re.M), verb
         detail, _ = read(verb, "--help")
         assert detail.startswith(f"storyctl {verb}")
@@ -263,6 +263,53 @@ def test_related_table_has_strength_bar_and_shared_names(read):
     output, _ = read("related", "a090-cedar-ridge-contained", "--limit", 3, "--text")
     assert re.search(r"^ +1 near-copy: a08[78]-cedar-ridge-", output, re.M), output
     assert re.search(r"tags \d+ % · names \d+ % · words \d+ %", output)
+
+
+def test_profile(ctl, tmp_path):
+    options = ["--about", "Builds\nrockets.", "--alias", "Space Exploration", "--alias", "SX", "--url", "https://x.example/"]
+    assert ctl("profile", "organization", "SpaceX", *options, "--text")[0] == 'organization "SpaceX": profile stored\n'
+    profile = {
+        "kind": "organization",
+        "name": "SpaceX",
+        "about": "Builds\nrockets.",
+        "aliases": ["Space Exploration", "SX"],
+        "url": "https://x.example/",
+    }
+    assert ctl.json("profile", "organizations", "space exploration") == {"ok": True, "profile": profile}
+    shown = without_styles(ctl.on_terminal("profile", "organization", "sx"))
+    assert shown.split("\n")[:2] == ["SpaceX", "organization · https://x.example/"]
+    assert re.search(r"^aliases +Space Exploration, SX$", shown, re.M)
+    assert "Builds\nrockets." in shown
+    document = json.dumps({"kind": "organization", "name": "SpaceX", "about": "Other.", "image": "https://x.example/i.png"})
+    output, _ = ctl("profile", "-", "--text", input=document.encode())
+    assert output == 'organization "SpaceX": profile replaced\n'
+    file = write_lines(tmp_path / "profile.json", [document])
+    assert ctl.json("profile", file)["created"] is False
+    assert ctl.json("profile", "organization", "SpaceX")["profile"]["aliases"] == []
+    assert ctl("profile", "organization", "SpaceX", "--remove", "--text")[0] == 'organization "SpaceX": profile removed\n'
+    for more in ([], ["--remove"]):
+        _, errors = ctl("profile", "organization", "SpaceX", *more, code=REFUSED)
+        assert "there is no profile" in errors
+    _, errors = ctl("profile", "tag", "SpaceX", code=REFUSED)
+    assert "person|organization|product|place" in errors
+    _, errors = ctl("profile", file, "--remove", code=USAGE)
+    assert "--remove goes with KIND and NAME" in errors
+    _, errors = ctl("profile", tmp_path / "missing", code=USAGE)
+    assert "cannot open" in errors
+    _, errors = ctl("profile", "organization", "SpaceX", "--abuot", "x", code=USAGE)
+    assert "did you mean --about?" in errors
+
+
+def test_import_of_profiles(ctl, tmp_path):
+    lines = [json.dumps({"kind": "place", "name": f"Town {number}", "aliases": [f"T{number}"]}) for number in range(300)]
+    file = write_lines(tmp_path / "towns.ndjson", lines)
+    output, _ = ctl("import", "--profiles", file, "--text")
+    assert output.startswith("300 profiles stored (300 new, 0 replaced), 0 rejected")
+    bad = [json.dumps({"kind": "place", "name": "Other", "aliases": ["T7"]}), json.dumps({"name": "Town 1"}), lines[0]]
+    summary = ctl.json("import", "--profiles", write_lines(tmp_path / "bad.ndjson", bad), code=REJECTS)
+    assert (summary["stored"], summary["replaced"], summary["rejected"]) == (1, 1, 2)
+    assert [reject["code"] for reject in summary["rejects"]] == ["conflict", "bad_request"]
+    assert ctl.json("profile", "place", "t299")["profile"]["name"] == "Town 299"
 
 
 def test_put_get_patch_view_delete(ctl, tmp_path):
