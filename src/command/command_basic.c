@@ -16,8 +16,8 @@ int command_ping(struct request *request, struct worker *worker, struct json_wri
 
 static void write_features(struct json_writer *writer)
 {
-    static const char *const features[] = {"search",       "related", "connected", "reindex", "views",
-                                           "min_revision", "resp2",   "copies",    "profiles"};
+    static const char *const features[] = {"search",       "related", "connected", "reindex",  "views",
+                                           "min_revision", "resp2",   "copies",    "profiles", "trending"};
     json_key(writer, "features");
     json_begin_array(writer);
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)

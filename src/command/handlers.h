@@ -37,7 +37,7 @@ int command_view(struct request *request, struct worker *worker, struct json_wri
 int command_profile(struct request *request, struct worker *worker, struct json_writer *reply,
                     struct error *error);
 
-/* command_get.c, command_search.c, command_related.c, command_connected.c */
+/* command_get.c, command_search.c, command_related.c, command_connected.c, command_trending.c */
 int command_get(struct request *request, struct worker *worker, struct json_writer *reply,
                 struct error *error);
 int command_search(struct request *request, struct worker *worker, struct json_writer *reply,
@@ -46,5 +46,7 @@ int command_related(struct request *request, struct worker *worker, struct json_
                     struct error *error);
 int command_connected(struct request *request, struct worker *worker, struct json_writer *reply,
                       struct error *error);
+int command_trending(struct request *request, struct worker *worker, struct json_writer *reply,
+                     struct error *error);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ctl/show.h"
 
 #include "ctl/progress.h"
+#include "ctl/show_parts.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #define RELATED_INDENT 17 /* "100 % " and the bar, and blanks */
 #define SEPARATOR " · "
 
-static const char *text_of(const json_t *object, const char *key)
+const char *text_of(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
 }
@@ -47,7 +48,7 @@ static void append_day(struct buffer *line, const json_t *article)
     buffer_append(line, published, strnlen(published, 10));
 }
 
-static const char *title_of(const json_t *article)
+const char *title_of(const json_t *article)
 {
     const char *title = text_of(article, "title");
     return title != NULL ? title : text_of(article, "id") != NULL ? text_of(article, "id") : "(no title)";
@@ -63,7 +64,7 @@ static void append_names(struct buffer *line, const json_t *names)
 }
 
 /* The faint line under a title. */
-static void show_origin(struct page *page, const json_t *article, bool with_day, size_t at, size_t indent)
+void show_origin(struct page *page, const json_t *article, bool with_day, size_t at, size_t indent)
 {
     struct buffer line = BUFFER_INIT;
     if (with_day)

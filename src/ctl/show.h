@@ -9,6 +9,7 @@
 
 void show_hits(const struct session *session, struct page *page);     /* SEARCH */
 void show_related(const struct session *session, struct page *page);  /* RELATED */
+void show_trending(const struct session *session, struct page *page); /* TRENDING */
 void show_articles(const struct session *session, struct page *page); /* GET */
 void show_profile(const struct session *session, struct page *page);  /* GET of a profile */
 void show_stats(const struct session *session, struct page *page);    /* STATS */

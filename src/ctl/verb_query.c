@@ -1,9 +1,10 @@
-/* verb_query.c - search, related, get. */
+/* verb_query.c - search, related, trending, get. */
 #include "ctl/documents.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 #include "ctl/verbs.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +204,42 @@ int verb_related(struct session *session)
         json_object_set(arguments, "exclude", exclude);
     json_decref(exclude);
     return session_run(session, "RELATED", arguments, show_related);
+}
+
+/* "1.5" */
+static int add_days(const struct invocation *invocation, const char *option, const char *key,
+                    json_t *arguments, struct error *error)
+{
+    const char *text = invocation_text(invocation, option);
+    char *end;
+    if (text == NULL)
+        return 0;
+    double days = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(days))
+        return error_set(error, ERROR_BAD_REQUEST, "--%s takes a number of days, not \"%.60s\"", option,
+                         text);
+    json_object_set_new(arguments, key, json_real(days));
+    return 0;
+}
+
+int verb_trending(struct session *session)
+{
+    const struct invocation *invocation = session->invocation;
+    struct error error = ERROR_INIT;
+    json_t *arguments = json_object();
+    if (make_filter(invocation, arguments, &error) != 0 ||
+        add_days(invocation, "window", "window_days", arguments, &error) != 0 ||
+        add_days(invocation, "baseline", "baseline_days", arguments, &error) != 0)
+        return bad_usage(arguments, &error);
+    if (invocation->word_count > 0)
+        json_object_set_new(arguments, "category", json_string(invocation->words[0]));
+    add_text(invocation, "at", "at", arguments);
+    add_list(invocation, "kind", "kinds", arguments);
+    add_count(invocation, "min-articles", "min_articles", arguments);
+    add_count(invocation, "limit", "limit", arguments);
+    add_count(invocation, "articles", "articles", arguments);
+    add_fields(invocation, arguments);
+    return session_run(session, "TRENDING", arguments, show_trending);
 }
 
 int verb_get(struct session *session)

@@ -68,6 +68,19 @@ static const struct verb_option related_options[] = {
     FIELDS_OPTION,
     {0}};
 
+static const struct verb_option trending_options[] = {
+    {"at", "DATE", VALUE_TEXT, false, "The end of the window (now)"},
+    {"window", "DAYS", VALUE_TEXT, false, "Length of the window (2, or as configured)"},
+    {"baseline", "DAYS", VALUE_TEXT, false,
+     "Length of the time before it that it is compared with (14, or as configured)"},
+    {"kind", "KIND", VALUE_TEXT, true, "Only tags, people, organizations, products or places"},
+    {"min-articles", "N", VALUE_COUNT, false, "Fewest articles in the window (3)"},
+    {"limit", "N", VALUE_COUNT, false, "Names to show (10)"},
+    {"articles", "N", VALUE_COUNT, false, "Articles to show for each (3)"},
+    FILTER_OPTION,
+    FIELDS_OPTION,
+    {0}};
+
 static const struct verb_option get_options[] = {FIELDS_OPTION, {0}};
 
 static const struct verb_option write_options[] = {
@@ -120,6 +133,14 @@ const struct verb verbs[] = {
      "  storyctl related a17 a18 --min-strength 20% --filter category=Science\n"
      "  storyctl related --article draft.json",
      related_options, 0, ANY_NUMBER, verb_related},
+    {"trending", "[CATEGORY]", "Tags, people, organizations, products and places that rise",
+     "What is in more articles a day than in the time before, with a line of how often over both times and "
+     "the "
+     "articles that are most about it.\n\n"
+     "  storyctl trending\n"
+     "  storyctl trending Science --kind people --kind places\n"
+     "  storyctl trending --at 2025-08-07 --window 14 --baseline 90",
+     trending_options, 0, 1, verb_trending},
     {"get", "ID...", "Stored articles", "  storyctl get a17\n  storyctl get a17 a18 --fields title,tags",
      get_options, 1, ANY_NUMBER, verb_get},
     {"put", "FILE", "Store or replace one article",

@@ -36,6 +36,8 @@ static struct service_settings settings_of(const struct config *config)
         .related = {(float)config->related_tags, (float)config->related_entities,
                     (float)config->related_terms},
         .related_postings = (uint64_t)config->related_postings,
+        .trending_window = config->trending_window / 1000,
+        .trending_baseline = config->trending_baseline / 1000,
         .memory_limit = config->limits_memory != 0 ? config->limits_memory : default_memory_limit(),
     };
 }

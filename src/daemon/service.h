@@ -29,7 +29,9 @@ struct service_settings {
     size_t result_window;
     struct related_weights related;
     uint64_t related_postings; /* related_query.postings */
-    int64_t memory_limit;      /* bytes */
+    int64_t trending_window;   /* seconds, as the next */
+    int64_t trending_baseline;
+    int64_t memory_limit; /* bytes */
 };
 
 struct service {

@@ -64,6 +64,7 @@ static void prepare(struct worker *worker, struct service *service)
     worker->analyser = analyser_new();
     worker->maker = document_maker_new();
     worker->related = related_scratch_new();
+    worker->trending = trending_scratch_new();
 }
 
 static void release(struct worker *worker)
@@ -72,6 +73,7 @@ static void release(struct worker *worker)
     analyser_free(worker->analyser);
     document_maker_free(worker->maker);
     related_scratch_free(worker->related);
+    trending_scratch_free(worker->trending);
     store_reader_close(worker->store);
     feature_vector_release(&worker->vector);
     feature_vector_release(&worker->combined);

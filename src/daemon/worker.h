@@ -10,6 +10,7 @@
 #include "index/document.h"
 #include "query/search.h"
 #include "related/related.h"
+#include "related/trending.h"
 
 /* What a worker thread owns; handlers get it as their second argument. */
 struct worker {
@@ -18,6 +19,7 @@ struct worker {
     struct analyser *analyser;    /* its stemmers parse queries */
     struct document_maker *maker; /* for unsaved articles */
     struct related_scratch *related;
+    struct trending_scratch *trending;
     struct store_reader *store; /* opened at first use */
     struct feature_vector vector;
     struct feature_vector combined;

@@ -401,9 +401,6 @@ void index_write_figures(struct index *index, struct json_writer *writer)
     pthread_mutex_unlock(&index->lock);
     uint64_t rows = 0;
     uint64_t dead = 0;
-    uint64_t documents = 0;
-    for (size_t i = 0; i < snapshot->source_count; i++)
-        documents += snapshot->sources[i].documents;
     for (size_t i = 0; i < snapshot->slice_count; i++) {
         rows += snapshot->slices[i]->rows->count;
         dead += atomic_load(&snapshot->slices[i]->shared->dead);
@@ -417,7 +414,6 @@ void index_write_figures(struct index *index, struct json_writer *writer)
     json_key_int(writer, "hot_segments", (int64_t)hots);
     json_key_int(writer, "slices", (int64_t)snapshot->slice_count);
     json_key_int(writer, "epoch", snapshot->epoch->statistics.epoch);
-    json_key_int(writer, "documents", (int64_t)documents);
     json_key_int(writer, "epoch_articles", (int64_t)snapshot->epoch->statistics.documents);
     json_key_number(writer, "average_length", average, 1);
     snapshot_release(snapshot);

@@ -1,5 +1,6 @@
 #include "index/rows.h"
 
+#include "base/date.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "text/analyse.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 
 #define ROWS_MAGIC UINT64_C(0x53574f5259545300) /* "\0STYROWS" */
-#define ROWS_VERSION 2
+#define ROWS_VERSION 3
 
 enum section {
     SECTION_HEADER,
@@ -30,6 +31,7 @@ enum section {
     SECTION_CARD_STARTS,
     SECTION_CARDS,
     SECTION_SIGNATURES,
+    SECTION_BY_DATE,
     SECTION_NAMES,
     SECTION_COUNT = SECTION_NAMES + DICTIONARY_SECTIONS
 };
@@ -38,7 +40,7 @@ struct rows_header {
     uint32_t count;
     uint32_t first_docid;
     uint32_t last_docid;
-    uint32_t unused;
+    uint32_t dated; /* rows that have a date */
 };
 
 /* ---- reading ---- */
@@ -73,6 +75,7 @@ static bool open_columns(struct rows *rows)
     rows->author_starts = column(image, SECTION_AUTHOR_STARTS, 4, n + 1, &good);
     rows->id_starts = column(image, SECTION_ID_STARTS, 4, n + 1, &good);
     rows->card_starts = column(image, SECTION_CARD_STARTS, 8, n + 1, &good);
+    rows->by_date = column(image, SECTION_BY_DATE, 4, rows->dated, &good);
     rows->signatures = column(image, SECTION_SIGNATURES, sizeof *rows->signatures, n, &good);
     return good;
 }
@@ -99,11 +102,13 @@ int rows_open(const char *data, size_t length, struct rows *rows, struct error *
         return -1;
     size_t headers;
     const struct rows_header *header = image_section(&rows->image, SECTION_HEADER, sizeof *header, &headers);
-    if (headers != 1 || header->last_docid < header->first_docid || header->count > ROWS_MAX)
+    if (headers != 1 || header->last_docid < header->first_docid || header->count > ROWS_MAX ||
+        header->dated > header->count)
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: impossible range of rows");
     rows->count = header->count;
     rows->first_docid = header->first_docid;
     rows->last_docid = header->last_docid;
+    rows->dated = header->dated;
     if (!open_columns(rows) || !open_contents(rows) ||
         !dictionary_open(&rows->image, SECTION_NAMES, &rows->names))
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: columns of the wrong length");
@@ -136,6 +141,20 @@ uint32_t rows_find_id(const struct rows *rows, const char *id, size_t length, ui
             return row;
     }
     return ROW_NONE;
+}
+
+uint32_t rows_dated_before(const struct rows *rows, int64_t published)
+{
+    uint32_t low = 0;
+    uint32_t high = rows->dated;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (rows->published[rows->by_date[middle]] < published)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* ---- building ---- */
@@ -366,6 +385,34 @@ static void build_id_slots(struct rows_builder *builder)
     free(slots);
 }
 
+struct dated_row {
+    int64_t published;
+    uint32_t row;
+};
+
+static int compare_dates(const void *left, const void *right)
+{
+    const struct dated_row *a = left;
+    const struct dated_row *b = right;
+    if (a->published != b->published)
+        return a->published > b->published ? 1 : -1;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+static void build_date_order(struct rows_builder *builder)
+{
+    const int64_t *published = (const int64_t *)(const void *)builder->columns[SECTION_PUBLISHED].data;
+    struct dated_row *dated = memory_zeroed((size_t)builder->count + 1, sizeof *dated);
+    size_t count = 0;
+    for (uint32_t row = 0; row < builder->count; row++)
+        if (published[row] != DATE_NONE)
+            dated[count++] = (struct dated_row){published[row], row};
+    qsort(dated, count, sizeof *dated, compare_dates);
+    for (size_t i = 0; i < count; i++)
+        append_u32(&builder->columns[SECTION_BY_DATE], dated[i].row);
+    free(dated);
+}
+
 char *rows_builder_finish(struct rows_builder *builder, size_t *length)
 {
     struct rows_header header = {.count = builder->count};
@@ -376,6 +423,8 @@ char *rows_builder_finish(struct rows_builder *builder, size_t *length)
     }
     build_presence(builder, &header);
     build_id_slots(builder);
+    build_date_order(builder);
+    header.dated = (uint32_t)(builder->columns[SECTION_BY_DATE].length / 4);
     struct image_builder image;
     image_builder_init(&image, ROWS_MAGIC, ROWS_VERSION, SECTION_COUNT);
     image_builder_add(&image, &header, sizeof header);

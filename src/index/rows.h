@@ -39,6 +39,8 @@ struct rows {
     const uint64_t *card_starts;
     const char *cards;
     const struct signature *signatures; /* of the texts, see copy_finder.h */
+    const uint32_t *by_date;            /* rows that have a date, oldest first */
+    uint32_t dated;                     /* how many */
     struct dictionary names;            /* categories, sources, languages, authors, under their Omega terms */
 };
 
@@ -63,6 +65,9 @@ static inline uint32_t rows_find(const struct rows *rows, uint32_t docid)
  * the id. */
 uint32_t rows_find_id(const struct rows *rows, const char *id, size_t length, uint64_t hash,
                       bool (*wanted)(void *context, uint32_t row), void *context);
+
+/* How many rows of `by_date` are older than a date: where the first that is not stands. */
+uint32_t rows_dated_before(const struct rows *rows, int64_t published);
 
 const char *rows_id(const struct rows *rows, uint32_t row, size_t *length);
 const char *rows_card(const struct rows *rows, uint32_t row, size_t *length);

@@ -203,6 +203,11 @@ void filter_exclude(struct filter *filter, enum term_field field, const json_t *
     }
 }
 
+bool filter_require(struct filter *filter, enum term_field field, const char *name)
+{
+    return add_name(add_clause(filter, field, FILTER_ANY), name, strlen(name));
+}
+
 /* ---- as a query ---- */
 
 static struct query_node *clause_query(const struct filter_clause *clause, struct query *query)

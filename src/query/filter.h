@@ -44,6 +44,9 @@ bool filter_has_dates(const struct filter *filter);
 /* Adds a clause "none of these names" to the filter (RELATED's `exclude`). */
 void filter_exclude(struct filter *filter, enum term_field field, const json_t *names);
 
+/* Adds a clause "this name". False if the name is none. */
+bool filter_require(struct filter *filter, enum term_field field, const char *name);
+
 /* The query with the filter's clauses around it as boolean terms; dates are not in it. Names are as they are
  * asked for: query_names_expand() comes after it. */
 struct query_node *filter_query(const struct filter *filter, struct query *query, struct query_node *node);

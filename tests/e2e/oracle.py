@@ -243,10 +243,8 @@ def wait_for_reindex(client, deadline=60):
 
 
 def has_key_terms_of_today(client):
-    """An idle index begins a new epoch when the statistics are off by more than a twentieth."""
     figures = client.ok("STATS")["index"]
-    off = abs(figures["documents"] - figures["epoch_articles"])
-    return figures["lag"] == 0 and (figures["documents"] < 16 or off <= 0.05 * figures["documents"])
+    return figures["articles"] <= 2 * figures["epoch_articles"] + 16
 
 
 def check_against_rebuild(daemon, oracle, overlap=0.7):

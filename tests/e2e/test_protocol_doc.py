@@ -126,7 +126,8 @@ def parameter_tables():
 def type_of(row):
     def bound(key):
         value = re.search(rf"\.{key} = ([\d.]+)", row)
-        return int(float(value[1])) if value else None
+        number = float(value[1]) if value else None
+        return int(number) if value and number.is_integer() else number
 
     kind = re.search(r"PARAMETER_(\w+)", row)[1]
     text = {

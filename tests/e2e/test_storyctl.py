@@ -111,7 +111,7 @@ def without_styles(text):
 
 def test_help_of_the_program_names_every_verb_and_exit_code(read):
     output, _ = read("--help")
-    for verb in "import search related get put patch delete view profile stats flush reindex ping raw shutdown".split():
+    for verb in "import search related trending get put patch delete view profile stats flush reindex ping raw shutdown".split():
         assert re.search(rf"^  {verb}\b", output, re.M), verb
         detail, _ = read(verb, "--help")
         assert detail.startswith(f"storyctl {verb}")
@@ -310,6 +310,25 @@ def test_import_of_profiles(ctl, tmp_path):
     assert (summary["stored"], summary["replaced"], summary["rejected"]) == (1, 1, 2)
     assert [reject["code"] for reject in summary["rejects"]] == ["conflict", "bad_request"]
     assert ctl.json("profile", "place", "t299")["profile"]["name"] == "Town 299"
+
+
+def test_trending(read):
+    span = ["--at", "2025-08-07", "--window", "14", "--baseline", "60.5", "--min-articles", 2]
+    reply = read.json("trending", *span, "--kind", "tags", "--kind", "places", "--limit", 4, "--articles", 1)
+    assert reply["window_days"] == 14 and reply["baseline_days"] == 60.5 and len(reply["trending"]) == 4
+    assert {entry["kind"] for entry in reply["trending"]} <= {"tags", "places"}
+    assert all(len(entry["strongest"]) == 1 for entry in reply["trending"])
+    assert read.json("trending", "No such category", *span)["articles"] == 0
+    first = reply["trending"][0]
+    output, _ = read("trending", *span, "--text")
+    assert output.startswith("8 names rise in 14 days to 2025-08-07 against the 60.5 days before, ")
+    assert re.search(rf"^ [·▁▂▃▄▅▆▇█]{{16}}  {re.escape(first['name'])}$", output, re.M)
+    assert f"{first['kind']} · {first['articles']} articles, " in output and first["strongest"][0]["id"] in output
+    assert read("trending", "--text")[0].startswith("nothing rises in 2 days to ")
+    _, errors = read("trending", "--window", "two", code=USAGE)
+    assert "--window takes a number of days" in errors
+    _, errors = read("trending", "--kind", "tag", code=REFUSED)
+    assert "tags" in errors
 
 
 def test_put_get_patch_view_delete(ctl, tmp_path):

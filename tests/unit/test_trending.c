@@ -1,0 +1,414 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/memory.h"
+#include "corpus.h"
+#include "related/trending.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLICES 5
+#define DAY 86400
+#define NAMES_MAX 400
+
+/* Random articles of one year in slices of very different sizes, a third of them dead. */
+struct fixture {
+    struct random random;
+    struct epoch *epoch;
+    struct slice *slices[SLICES];
+    struct snapshot snapshot; /* never shared: not reference counted here */
+    struct trending_scratch *scratch;
+    struct filter *everything;
+};
+
+static void kill_some(struct fixture *fixture, struct slice *slice)
+{
+    for (uint32_t row = 0; row < slice->rows->count; row++) {
+        uint32_t fate = random_below(&fixture->random, 6);
+        if (fate < 2) /* 100001: after the snapshot, so it still lives in it */
+            slice_kill(slice, slice->rows->docids[row], 100000 + fate);
+    }
+}
+
+static int set_up(void **state)
+{
+    static const uint32_t sizes[SLICES] = {900, 1, 300, 40, 3};
+    struct fixture *fixture = memory_zeroed(1, sizeof *fixture);
+    fixture->random.state = 7;
+    fixture->epoch = epoch_of(1, 1000, NULL, NULL, 0);
+    uint32_t docid = 1;
+    for (size_t i = 0; i < SLICES; i++) {
+        fixture->slices[i] = slice_at_random(&fixture->random, fixture->epoch, docid, 3, sizes[i]);
+        kill_some(fixture, fixture->slices[i]);
+        docid += 3 * sizes[i] + 10;
+    }
+    fixture->snapshot = (struct snapshot){
+        .revision = 100000, .slices = fixture->slices, .slice_count = SLICES, .epoch = fixture->epoch};
+    fixture->scratch = trending_scratch_new();
+    assert_int_equal(filter_parse(NULL, &fixture->everything, NULL), 0);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < SLICES; i++)
+        slice_release(fixture->slices[i]);
+    trending_scratch_free(fixture->scratch);
+    filter_free(fixture->everything);
+    epoch_release(fixture->epoch);
+    free(fixture);
+    return 0;
+}
+
+static struct trending_query query_at(const struct fixture *fixture, int64_t at)
+{
+    return (struct trending_query){.snapshot = &fixture->snapshot,
+                                   .filter = fixture->everything,
+                                   .at = at,
+                                   .window = 20 * DAY,
+                                   .baseline = 60 * DAY,
+                                   .kinds = {true, true, true, true, true},
+                                   .min_articles = 1,
+                                   .limit = NAMES_MAX,
+                                   .articles = 4,
+                                   .rows_max = TRENDING_ROWS_MAX};
+}
+
+/* A moment of the year at which something may have been published to the second. */
+static int64_t moment(struct fixture *fixture)
+{
+    int64_t year;
+    assert_true(date_parse("2025", 4, &year, NULL));
+    return year + (int64_t)random_below(&fixture->random, 380 * 24) * 3600;
+}
+
+static struct trending_result run(struct fixture *fixture, const struct trending_query *query)
+{
+    struct trending_result result;
+    struct error error = ERROR_INIT;
+    if (trending_run(fixture->scratch, query, &result, &error) != 0)
+        fail_msg("%s", error.message);
+    return result;
+}
+
+/* ---- the slow and obvious way: every row of every slice, every name by its text ---- */
+
+struct counted {
+    char *display;
+    uint8_t kind;
+    uint32_t window;
+    uint32_t baseline;
+    uint32_t series[TRENDING_STEPS];
+    struct trending_article best;
+    double score;
+};
+
+struct tally {
+    struct counted names[NAMES_MAX];
+    size_t count;
+    uint64_t articles;
+};
+
+static struct counted *counted_name(struct tally *tally, const struct feature *feature)
+{
+    for (size_t i = 0; i < tally->count; i++)
+        if (tally->names[i].kind == feature->kind &&
+            strlen(tally->names[i].display) == feature->display_length &&
+            memcmp(tally->names[i].display, feature->display, feature->display_length) == 0)
+            return &tally->names[i];
+    assert_true(tally->count < NAMES_MAX);
+    struct counted *name = &tally->names[tally->count++];
+    *name = (struct counted){.display = memory_copy_bytes(feature->display, feature->display_length),
+                             .kind = feature->kind};
+    return name;
+}
+
+static void tally_article(struct tally *tally, const struct trending_query *query, struct slice *slice,
+                          uint32_t row, const struct feature_vector *vector)
+{
+    int64_t span = query->window + query->baseline;
+    int64_t age = query->at - slice->rows->published[row];
+    for (size_t i = 0; i < vector->count; i++) {
+        const struct feature *feature = &vector->items[i];
+        if (feature->kind == FEATURE_TERM || !query->kinds[feature->kind])
+            continue;
+        struct counted *name = counted_name(tally, feature);
+        name->series[(span - 1 - age) * TRENDING_STEPS / span]++;
+        if (age >= query->window) {
+            name->baseline++;
+            continue;
+        }
+        name->window++;
+        double weight = feature->weight * pow(0.5, (double)age / (double)query->window);
+        if (weight > name->best.weight)
+            name->best = (struct trending_article){slice, row, weight};
+    }
+}
+
+static void reference(const struct trending_query *query, struct tally *tally)
+{
+    struct feature_vector vector = {0};
+    struct resolved_filter resolved = {0};
+    for (size_t i = 0; i < query->snapshot->slice_count; i++) {
+        struct slice *slice = query->snapshot->slices[i];
+        filter_resolve(query->filter, slice, &query->snapshot->epoch->statistics, &resolved);
+        for (uint32_t row = 0; row < slice->rows->count; row++) {
+            int64_t published = slice->rows->published[row];
+            if (published == DATE_NONE || published > query->at ||
+                published <= query->at - query->window - query->baseline ||
+                !slice_row_lives(slice, row, query->snapshot->revision) || !filter_accepts(&resolved, row))
+                continue;
+            tally->articles++;
+            features_vector(&slice->features, row, &vector);
+            tally_article(tally, query, slice, row, &vector);
+        }
+    }
+    feature_vector_release(&vector);
+    resolved_filter_release(&resolved);
+}
+
+/* G squared of a two by one table, as text books write it. */
+static double score_of(const struct trending_query *query, const struct counted *name)
+{
+    double w = (double)query->window / DAY;
+    double v = (double)query->baseline / DAY;
+    double a = name->window + w / (w + v);
+    double b = name->baseline + v / (w + v);
+    double rate = (a + b) / (w + v);
+    if (name->window / w <= name->baseline / v || name->window < query->min_articles)
+        return 0;
+    return sqrt(2 * (a * log(a / (rate * w)) + b * log(b / (rate * v))));
+}
+
+static const struct counted *counted_as(const struct tally *tally, const struct trending_name *name)
+{
+    for (size_t i = 0; i < tally->count; i++)
+        if (tally->names[i].kind == name->kind && strlen(tally->names[i].display) == name->display_length &&
+            memcmp(tally->names[i].display, name->display, name->display_length) == 0)
+            return &tally->names[i];
+    fail_msg("%.*s was not counted", (int)name->display_length, name->display);
+    return NULL;
+}
+
+static void compare_name(const struct trending_query *query, const struct tally *tally,
+                         const struct trending_name *name)
+{
+    const struct counted *counted = counted_as(tally, name);
+    assert_int_equal(name->window, counted->window);
+    assert_int_equal(name->baseline, counted->baseline);
+    assert_memory_equal(name->series, counted->series, sizeof name->series);
+    assert_true(fabs(name->score - score_of(query, counted)) < 1e-9);
+    assert_int_equal(name->article_count,
+                     counted->window < query->articles ? counted->window : query->articles);
+    assert_true(fabs(name->articles[0].weight - counted->best.weight) < 1e-6);
+    for (size_t i = 1; i < name->article_count; i++) {
+        assert_true(name->articles[i].weight <= name->articles[i - 1].weight);
+        assert_true(name->articles[i].slice != name->articles[i - 1].slice ||
+                    name->articles[i].row != name->articles[i - 1].row);
+    }
+}
+
+static size_t compare(struct fixture *fixture, const struct trending_query *query)
+{
+    struct tally *tally = memory_zeroed(1, sizeof *tally);
+    reference(query, tally);
+    struct trending_result result = run(fixture, query);
+    size_t rising = 0;
+    for (size_t i = 0; i < tally->count; i++)
+        rising += score_of(query, &tally->names[i]) > 0;
+    assert_int_equal(result.articles, tally->articles);
+    assert_int_equal(result.count, rising < query->limit ? rising : query->limit);
+    assert_false(result.bounded);
+    for (size_t i = 0; i < result.count; i++) {
+        compare_name(query, tally, &result.names[i]);
+        assert_true(i == 0 || result.names[i].score <= result.names[i - 1].score);
+    }
+    for (size_t i = 0; i < tally->count; i++)
+        free(tally->names[i].display);
+    free(tally);
+    return result.count;
+}
+
+static void counts_are_those_of_the_slow_way(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t found = 0;
+    for (int i = 0; i < 40; i++) {
+        struct trending_query query = query_at(fixture, moment(fixture));
+        query.window = (int64_t)(1 + random_below(&fixture->random, 30)) * DAY;
+        query.baseline = (int64_t)(1 + random_below(&fixture->random, 100)) * DAY;
+        query.min_articles = 1 + random_below(&fixture->random, 3);
+        query.limit = i % 4 == 0 ? 3 : NAMES_MAX;
+        query.kinds[NAME_PLACE] = i % 3 != 0;
+        found += compare(fixture, &query);
+    }
+    assert_true(found > 300);
+}
+
+static void the_filter_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    json_t *json = json_pack("{s:s, s:{s:[s]}}", "category", "Category 2", "tags", "none", "Tag 3");
+    struct filter *filter;
+    assert_int_equal(filter_parse(json, &filter, NULL), 0);
+    size_t found = 0;
+    for (int i = 0; i < 10; i++) {
+        struct trending_query query = query_at(fixture, moment(fixture));
+        query.filter = filter;
+        found += compare(fixture, &query);
+    }
+    assert_true(found > 0);
+    filter_free(filter);
+    json_decref(json);
+}
+
+/* The edges: `at` itself counts, what is one second after it does not, and likewise at the other end. */
+static void edges_are_exact(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct rows *rows = fixture->slices[0]->rows;
+    int64_t oldest = rows->published[rows->by_date[0]];
+    struct trending_query query = query_at(fixture, oldest - 1);
+    assert_int_equal(run(fixture, &query).articles, 0);
+    for (uint32_t i = 0; i < rows->dated; i += 50) {
+        int64_t date = rows->published[rows->by_date[i]];
+        query.at = date;
+        compare(fixture, &query);
+        query.at = date - 1;
+        compare(fixture, &query);
+        query.at = date + query.window;
+        compare(fixture, &query);
+        query.at = date + query.window + query.baseline;
+        compare(fixture, &query);
+    }
+}
+
+static void too_many_rows_shorten_the_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trending_query query = query_at(fixture, moment(fixture));
+    assert_true(date_parse("2025-11", 7, &query.at, NULL));
+    query.baseline = 200 * DAY;
+    query.rows_max = 300;
+    struct trending_result result = run(fixture, &query);
+    assert_true(result.bounded);
+    assert_true(result.window == query.window && result.baseline < query.baseline && result.baseline > 0);
+    assert_true(result.articles > 0 && result.articles <= 300);
+    uint64_t articles = result.articles;
+    query.baseline = result.baseline;
+    query.rows_max = TRENDING_ROWS_MAX;
+    assert_int_equal(run(fixture, &query).articles, articles);
+    query.rows_max = 10; /* less than lie in the window */
+    result = run(fixture, &query);
+    assert_true(result.bounded && result.window <= result.baseline && result.window < query.window);
+    query.rows_max = 0;
+    result = run(fixture, &query);
+    assert_true(result.bounded && result.count == 0 && result.articles == 0);
+}
+
+static void the_deadline_ends_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trending_query query = query_at(fixture, moment(fixture));
+    struct trending_result result;
+    struct error error = ERROR_INIT;
+    query.deadline = clock_now() - 1;
+    assert_int_equal(trending_run(fixture->scratch, &query, &result, &error), -1);
+    assert_int_equal(error.code, ERROR_DEADLINE);
+    query.deadline = 0;
+    compare(fixture, &query); /* nothing of it is left */
+}
+
+/* Articles of one hour after the other, each with the tag "T" and the original that is named (0: none). */
+static struct slice *slice_of_copies(struct epoch *epoch, uint32_t first, const uint32_t *originals,
+                                     const char *const *categories, uint32_t count)
+{
+    struct pile pile;
+    pile_begin(&pile, epoch, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        char text[200];
+        struct document document;
+        snprintf(text, sizeof text,
+                 "{'id':'a%u','title':'A','tags':['T'],'category':'%s','published':'2025-06-01T%02u:00:00Z'}",
+                 first + i, categories[i], 10 + i);
+        struct article *article = article_of(text);
+        document_make(pile.maker, &pile.settings, &epoch->statistics, article, &document);
+        rows_builder_add(pile.rows, first + i, article, document.language, document.length, 0,
+                         document.signature);
+        features_builder_add(pile.features, document.features, originals[i]);
+        article_free(article);
+    }
+    return pile_finish_slice(&pile);
+}
+
+static uint32_t articles_counted(struct fixture *fixture, const struct snapshot *snapshot,
+                                 const struct filter *filter)
+{
+    struct trending_query query = query_at(fixture, 0);
+    assert_true(date_parse("2025-06-02", 10, &query.at, NULL));
+    query.snapshot = snapshot;
+    query.filter = filter;
+    struct trending_result result = run(fixture, &query);
+    assert_int_equal(result.count, 1);
+    assert_int_equal(result.names[0].window, result.articles);
+    return (uint32_t)result.articles;
+}
+
+static void copies_of_a_story_count_once(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint32_t early[] = {0, 10, 0};
+    static const uint32_t late[] = {10, 12, 12, 3, 3};
+    static const char *const categories[] = {"A", "B", "A", "B", "B"};
+    struct slice *slices[] = {slice_of_copies(fixture->epoch, 10, early, categories, 3),
+                              slice_of_copies(fixture->epoch, 20, late, categories, 5)};
+    struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = fixture->epoch};
+    assert_int_equal(articles_counted(fixture, &snapshot, fixture->everything), 3); /* 10, 12 and 23 */
+    slice_kill(slices[0], 10, 50);                                                  /* 11 stands for it */
+    assert_int_equal(articles_counted(fixture, &snapshot, fixture->everything), 3);
+    json_t *json = json_pack("{s:s}", "category", "B");
+    struct filter *filter;
+    assert_int_equal(filter_parse(json, &filter, NULL), 0);
+    assert_int_equal(articles_counted(fixture, &snapshot, filter), 3); /* 11, 21 and 23 */
+    filter_free(filter);
+    json_decref(json);
+    slice_release(slices[0]);
+    slice_release(slices[1]);
+}
+
+static void one_article_against_nothing_does_not_win(void **state)
+{
+    (void)state;
+    double once = trending_score(1, 2, 0, 14);
+    assert_true(once > 0);
+    assert_true(trending_score(3, 2, 0, 14) > once);
+    assert_true(trending_score(10, 2, 14, 14) > once);
+    assert_true(trending_score(10, 2, 14, 14) > trending_score(5, 2, 7, 14));
+    assert_true(trending_score(2, 2, 14, 14) <= 0); /* the same rate */
+    assert_true(trending_score(1, 2, 14, 14) <= 0); /* falls */
+    assert_true(trending_score(0, 2, 0, 14) <= 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(counts_are_those_of_the_slow_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_filter_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(edges_are_exact, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(too_many_rows_shorten_the_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_deadline_ends_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(copies_of_a_story_count_once, set_up, tear_down),
+        cmocka_unit_test(one_article_against_nothing_does_not_win),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
