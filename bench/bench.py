@@ -17,13 +17,14 @@ from daemon import Daemon
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REAL = ("news-sample-en", "reuters-part1", "huffpost", "senate-sample", "bbc", "news-sample-multi")
-SECTIONS = ("import", "memory", "restart", "ping", "search", "related", "connected", "clients", "visible", "put",
+SECTIONS = ("import", "memory", "restart", "ping", "search", "related", "connected", "trending", "clients", "visible", "put",
             "view")
 SEARCH_GOALS = {"one word": 0.25, "OR": 0.4, "AND": 1.0, "phrase": None, "filter": None}
 MORE_US = 40  # what phrase and filter may take beyond raw Xapian
 LARGE = 500000  # articles; what RELATED is to be times faster than raw Xapian's OR, below and from there
 RELATED_SMALL, RELATED_LARGE = 30, 50
 REQUESTS = 4000
+EMPTY_US = 50  # what TRENDING may take when nothing lies in its time
 MEMORY_BASE = 30 * 1000 * 1000
 MEMORY_EACH = 600
 FLUSH_THRESHOLD = "10000"  # Xapian's own default, said aloud
@@ -297,6 +298,23 @@ class Bench:
                          ratio=f"{ratio:.2f}", goal="<= 6", passed=ratio <= 6)
         self.tail_row("CONNECTED", mine)
 
+    def trending_requests(self, name, dates):
+        path = self.path(f"requests-{name}.txt")
+        with open(path, "w") as file:
+            for at in dates:
+                file.write("TRENDING " + json.dumps({"at": at}) + "\n")
+        mine = self.load("run", path, "--requests", REQUESTS, "--warm", len(dates))
+        return mine, mine["p50_us"] - self.ping_p50
+
+    def section_trending(self):
+        """Its time may depend on what lies in window and baseline, not on what lies outside."""
+        dates = request_sets.dates(self.corpus, self.articles)
+        mine, net = self.trending_requests("trending", dates)
+        self.table.times("TRENDING, 2 days against 14", mine, net=us(net))
+        empty, net = self.trending_requests("trending-empty", ["1900-01-01"])
+        self.table.times("TRENDING with all articles outside", empty, net=us(net), passed=net <= EMPTY_US,
+                         goal=f"<= {EMPTY_US} us: independent of the number of articles")
+
     def section_clients(self):
         rates = []
         for clients in (1, 2):
@@ -343,7 +361,7 @@ class Bench:
         for section in SECTIONS:
             if self.wants(section):
                 say(section)
-                if section in ("search", "related", "connected") and self.ping_p50 == 0:
+                if section in ("search", "related", "connected", "trending") and self.ping_p50 == 0:
                     self.ping_p50 = self.load("ping", "--requests", 20000, "--warm", 2000)["p50_us"]
                 getattr(self, "section_" + section)()
             if section == "clients" and self.wants("memory"):

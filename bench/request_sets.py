@@ -69,6 +69,12 @@ def _filtered(corpus, article, chance):
     return _search(" AND ".join(words), sort="newest", filter={"tags": tags, "published": span})
 
 
+def dates(path, count):
+    """When articles of a sample were published: many where there is much news."""
+    found = [article["published"] for article in _articles(path, max(1, count // COUNTED)) if article.get("published")]
+    return random.Random(20250911).sample(found, min(REQUESTS, len(found)))
+
+
 def make(path, count):
     """{name: list of request lines} for the corpus of `count` articles at `path`."""
     corpus = _Corpus(path, count)
