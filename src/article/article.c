@@ -1,5 +1,6 @@
 #include "article/article.h"
 
+#include "article/article_controls.h"
 #include "article/article_values.h"
 #include "base/date.h"
 #include "base/json_reader.h"
@@ -10,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What reads a value of the article's JSON into the struct. `max` bounds a text's bytes; `field` is its
- * offset. */
+/* What reads a value of the article's JSON into the struct. `max` bounds a text's bytes or a list's ids;
+ * `field` is its offset. */
 struct member;
 typedef int read_function(struct article *article, const struct member *member, json_t *value,
                           struct error *error);
 static read_function read_id, read_title, read_text, read_name, read_names, read_language, read_published,
-    read_sentiment, read_views, read_extra;
+    read_sentiment, read_views, read_extra, read_ids, read_switch;
 
 struct member {
     const char *key;
@@ -44,7 +45,10 @@ struct member {
     MEMBER("published", read_published, published, 0)                                                        \
     MEMBER("sentiment", read_sentiment, sentiment, 0)                                                        \
     MEMBER("views", read_views, views, 0)                                                                    \
-    MEMBER("extra", read_extra, json, 0)
+    MEMBER("extra", read_extra, json, 0)                                                                     \
+    MEMBER("pinned", read_ids, controls.pinned, ARTICLE_PINNED_MAX)                                          \
+    MEMBER("blocked", read_ids, controls.blocked, ARTICLE_BLOCKED_MAX)                                       \
+    MEMBER("related", read_switch, controls.is_off, 0)
 
 #define MEMBER_ROW(key, read, field, max) {key, read, offsetof(struct article, field), max},
 static const struct member members[] = {MEMBERS(MEMBER_ROW)};
@@ -184,6 +188,17 @@ static int read_extra(struct article *article, const struct member *member, json
     return 0;
 }
 
+static int read_ids(struct article *article, const struct member *member, json_t *value, struct error *error)
+{
+    return controls_read_ids(member->key, value, member->max, field_of(article, member), error);
+}
+
+static int read_switch(struct article *article, const struct member *member, json_t *value,
+                       struct error *error)
+{
+    return controls_read_switch(member->key, value, field_of(article, member), error);
+}
+
 static const struct member *find_member(const char *key)
 {
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
@@ -226,7 +241,7 @@ static int read_members(struct article *article, struct error *error)
                          "\"title\" is missing: an article needs a string of 1 to %d bytes",
                          ARTICLE_TITLE_MAX);
     json_object_del(article->json, "views");
-    return 0;
+    return controls_check(article, error);
 }
 
 int article_from_json(json_t *object, struct article **article, struct error *error)
@@ -271,6 +286,7 @@ void article_free(struct article *article)
     free(article->authors.names);
     for (size_t kind = 0; kind < NAME_KIND_COUNT; kind++)
         free(article->names[kind].names);
+    controls_release(&article->controls);
     json_decref(article->json);
     free(article);
 }

@@ -14,6 +14,7 @@
 #include "base/json_writer.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The five kinds of names two articles can share, in this order everywhere (files too). */
@@ -32,10 +33,19 @@ int sentiment_parse(const char *name, enum sentiment *sentiment); /* -1 for an u
 #define ARTICLE_NAME_MAX 200      /* bytes of one tag, entity, author, category, source */
 #define ARTICLE_NAMES_MAX 100     /* names in one list */
 #define ARTICLE_URL_MAX 2000
+#define ARTICLE_PINNED_MAX 50    /* ids */
+#define ARTICLE_BLOCKED_MAX 1000 /* ids */
 
 struct name_list {
     size_t count;
     const char **names; /* as written, trimmed, duplicates (after normalisation) dropped */
+};
+
+/* What editors decide about an article's own connected stories. */
+struct article_controls {
+    struct name_list pinned;  /* ids, always shown, in this order */
+    struct name_list blocked; /* ids, never suggested */
+    bool is_off;              /* nothing is shown */
 };
 
 struct article {
@@ -53,6 +63,7 @@ struct article {
     int64_t published; /* seconds, DATE_NONE if absent */
     enum sentiment sentiment;
     int64_t views; /* -1 if absent */
+    struct article_controls controls;
 };
 
 /*
@@ -75,8 +86,8 @@ void article_write_stored(const struct article *article, struct buffer *out);
 /*
  * The card: the members a hit shows, without braces:
  * "id":…,"url":…,"title":…,"summary":…,"category":…,"source":…,
- * "authors":[…],"tags":[…],…,"language":…,"published":…,"sentiment":… - absent ones left out, no body, extra
- * or views. A summary over 600 bytes is cut at a word and ends in "…".
+ * "authors":[…],"tags":[…],…,"language":…,"published":…,"sentiment":… - absent ones left out, no body, extra,
+ * views or controls. A summary over 600 bytes is cut at a word and ends in "…".
  */
 void article_write_card(const struct article *article, struct buffer *out);
 

@@ -159,6 +159,7 @@ static int compare_dates(const void *left, const void *right)
     return a->strength > b->strength ? -1 : a->strength < b->strength;
 }
 
+/* Pinned events come first, in their own order. */
 static int write_timeline(struct worker *worker, const struct related_options *options,
                           const struct related_hit *hits, size_t count, struct json_writer *reply,
                           struct error *error)
@@ -166,7 +167,10 @@ static int write_timeline(struct worker *worker, const struct related_options *o
     struct related_hit *events = memory_zeroed(count, sizeof *events);
     if (count != 0)
         memcpy(events, hits, count * sizeof *events);
-    qsort(events, count, sizeof *events, compare_dates);
+    size_t pinned = 0;
+    while (pinned < count && events[pinned].is_pinned)
+        pinned++;
+    qsort(events + pinned, count - pinned, sizeof *events, compare_dates);
     int status = 0;
     json_key(reply, "timeline");
     json_begin_array(reply);
@@ -220,9 +224,10 @@ static void write_topics(const struct connected_summary *summary, struct json_wr
 /* ---- the whole ---- */
 
 static int write_reply(struct worker *worker, const struct related_options *options, const json_t *sections,
-                       const struct related_hit *hits, size_t count, size_t limit, struct json_writer *reply,
-                       struct error *error)
+                       size_t limit, struct json_writer *reply, struct error *error)
 {
+    const struct related_hit *hits = options->hits;
+    size_t count = options->hit_count;
     struct connected_summary summary = {.events = 0};
     connected_summarise(hits, count, &options->copies, &summary);
     int status = wants(sections, "article") ? write_source(worker, options, reply, error) : 0;
@@ -255,14 +260,13 @@ static int connect_events(struct worker *worker, struct request *request, struct
         result_window(arguments, &settings, &offset, &limit, error) != 0 ||
         related_options_read(worker, request, options, error) != 0)
         return -1;
-    options->query.limit = SET_MAX;
     options->query.postings *= POSTINGS_TIMES;
     options->query.min_strength = (float)schema_number(arguments, "min_strength", MIN_STRENGTH_DEFAULT);
-    const struct related_hit *hits;
-    size_t count;
-    if (related_options_run(worker, options, 0, &hits, &count, error) != 0 ||
-        write_reply(worker, options, sections, hits, count, limit, reply, error) != 0)
+    if (related_options_run(worker, options, SET_MAX, 0, 0, error) != 0 ||
+        write_reply(worker, options, sections, limit, reply, error) != 0)
         return -1;
+    if (options->controls.is_off)
+        json_key_bool(reply, "off", true);
     json_key_int(reply, "revision", (int64_t)options->snapshot->revision);
     json_key_int(reply, "took_us", (clock_now() - request->received) / 1000);
     return 0;

@@ -16,14 +16,14 @@ static size_t candidates(const struct related_options *options, double diversity
     return options->collapse && limit != 0 ? limit + limit / 4 + CANDIDATES_MORE : limit;
 }
 
-static int write_suggestions(struct worker *worker, struct related_options *options,
-                             const struct related_hit *hits, size_t count, struct json_writer *reply,
-                             struct error *error)
+static int write_suggestions(struct worker *worker, struct related_options *options, size_t count,
+                             struct json_writer *reply, struct error *error)
 {
     json_key(reply, "related");
     json_begin_array(reply);
     for (size_t i = 0; i < count; i++)
-        if (suggestion_write(worker, options->source.vector, &hits[i], &options->style, reply, error) != 0)
+        if (suggestion_write(worker, options->source.vector, &options->hits[i], &options->style, reply,
+                             error) != 0)
             return -1;
     json_end_array(reply);
     return 0;
@@ -39,21 +39,19 @@ static int relate(struct worker *worker, struct request *request, struct related
     size_t limit;
     double diversity = schema_number(arguments, "diversity", 0);
     if (result_window(arguments, &settings, &offset, &limit, error) != 0 ||
-        related_options_read(worker, request, options, error) != 0)
+        related_options_read(worker, request, options, error) != 0 ||
+        related_options_run(worker, options, candidates(options, diversity, limit), limit, diversity,
+                            error) != 0)
         return -1;
-    options->query.limit = candidates(options, diversity, limit);
-    const struct related_hit *hits;
-    size_t count;
-    if (related_options_run(worker, options, limit, &hits, &count, error) != 0)
-        return -1;
-    if (diversity > 0)
-        count = related_diversify(worker->related, &options->query.weights, (float)diversity, limit);
-    count = count < limit ? count : limit;
-    bool too_few = count < (size_t)schema_integer(arguments, "min_results", 0);
+    bool is_off = options->controls.is_off;
+    size_t count = options->hit_count;
+    bool too_few = !is_off && count < (size_t)schema_integer(arguments, "min_results", 0);
     if (too_few)
         json_key_int(reply, "withheld", (int64_t)count);
-    if (write_suggestions(worker, options, hits, too_few ? 0 : count, reply, error) != 0)
+    if (write_suggestions(worker, options, too_few ? 0 : count, reply, error) != 0)
         return -1;
+    if (is_off)
+        json_key_bool(reply, "off", true);
     json_key_int(reply, "revision", (int64_t)options->snapshot->revision);
     json_key_int(reply, "took_us", (clock_now() - request->received) / 1000);
     return 0;

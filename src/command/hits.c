@@ -9,7 +9,7 @@
 #define FOUND_FIELD "found"
 
 /* Fields a card does not have. */
-static const char *const stored_only[] = {"body", "extra", NULL};
+static const char *const stored_only[] = {"body", "extra", "pinned", "blocked", "related", NULL};
 
 static bool is_in(const char *word, const char *const *list)
 {

@@ -1,9 +1,11 @@
 #include "command/related_options.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "command/hits.h"
 #include "command/schema.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct related_weights weights_of(const json_t *arguments, const struct related_weights *defaults)
@@ -36,6 +38,17 @@ static enum related_only only_of(const json_t *arguments)
                                         : RELATED_ANY;
 }
 
+/* In a suggestion "pinned" is a mark. */
+static int check_fields(const json_t *fields, struct error *error)
+{
+    for (size_t i = 0; i < json_array_size(fields); i++)
+        if (strcmp(json_string_value(json_array_get(fields, i)), "pinned") == 0)
+            return error_set(
+                error, ERROR_BAD_REQUEST,
+                "\"fields\": \"pinned\" marks a suggestion here; GET shows an article's own list");
+    return hit_fields_check(fields, error);
+}
+
 int related_options_read(struct worker *worker, struct request *request, struct related_options *options,
                          struct error *error)
 {
@@ -49,7 +62,7 @@ int related_options_read(struct worker *worker, struct request *request, struct 
         .copies = &options->copies,
     };
     options->collapse = strcmp(schema_text(arguments, "copies", "collapse"), "collapse") == 0;
-    if (hit_fields_check(options->style.fields, error) != 0 ||
+    if (check_fields(options->style.fields, error) != 0 ||
         filter_parse(json_object_get(arguments, "filter"), &options->filter, error) != 0)
         return -1;
     filter_exclude(options->filter, FIELD_TAG, json_object_get(exclude, "tags"));
@@ -58,6 +71,8 @@ int related_options_read(struct worker *worker, struct request *request, struct 
     if (source_find(worker, options->snapshot, arguments, &options->source, error) != 0)
         return -1;
     source_exclude_ids(&options->source, options->snapshot, json_object_get(exclude, "ids"));
+    controls_apply(&options->source, options->snapshot, options->filter, &options->style.weights,
+                   &options->controls);
     source_finish(&options->source);
     if (options->source.has_place)
         options->style.source_story = copies_story(options->source.place.slice, options->source.place.row);
@@ -77,17 +92,55 @@ int related_options_read(struct worker *worker, struct request *request, struct 
     return 0;
 }
 
-int related_options_run(struct worker *worker, struct related_options *options, size_t wanted,
-                        const struct related_hit **hits, size_t *count, struct error *error)
+/* With collapsing, nothing is shown beside a pinned story's near-copy. */
+static bool is_copy_of_pinned(const struct related_options *options, size_t pinned,
+                              const struct related_hit *hit)
 {
-    if (!options->collapse)
-        return related_run(worker->related, &options->query, hits, count, error);
-    return copies_run(&options->copies, worker->related, &options->query, wanted, hits, count, error);
+    uint32_t story = copies_story(hit->slice, hit->row);
+    for (size_t i = 0; i < pinned && options->collapse; i++)
+        if (copies_story(options->hits[i].slice, options->hits[i].row) == story)
+            return true;
+    return false;
+}
+
+static void take_hits(struct related_options *options, size_t pinned, const struct related_hit *found,
+                      size_t count, size_t most)
+{
+    options->hits = memory_zeroed(pinned + count, sizeof *options->hits);
+    if (pinned != 0)
+        memcpy(options->hits, options->controls.pinned, pinned * sizeof *options->hits);
+    options->hit_count = pinned;
+    for (size_t i = 0; i < count && options->hit_count < most; i++)
+        if (!is_copy_of_pinned(options, pinned, &found[i]))
+            options->hits[options->hit_count++] = found[i];
+}
+
+int related_options_run(struct worker *worker, struct related_options *options, size_t candidates,
+                        size_t wanted, double diversity, struct error *error)
+{
+    if (options->controls.is_off)
+        return 0;
+    size_t most = wanted != 0 ? wanted : candidates;
+    size_t pinned = options->controls.pinned_count < most ? options->controls.pinned_count : most;
+    options->query.limit = pinned < most ? candidates - (wanted != 0 ? 0 : pinned) : 0;
+    const struct related_hit *found;
+    size_t count;
+    int result = options->collapse ? copies_run(&options->copies, worker->related, &options->query, wanted,
+                                                &found, &count, error)
+                                   : related_run(worker->related, &options->query, &found, &count, error);
+    if (result != 0)
+        return -1;
+    if (diversity > 0)
+        count = related_diversify(worker->related, &options->query.weights, (float)diversity, most);
+    take_hits(options, pinned, found, count, most);
+    return 0;
 }
 
 void related_options_release(struct related_options *options)
 {
     copies_release(&options->copies);
+    free(options->hits);
+    controls_result_release(&options->controls);
     snapshot_release(options->snapshot);
     filter_free(options->filter);
     source_release(&options->source);

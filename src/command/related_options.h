@@ -4,7 +4,7 @@
 #ifndef STORYD_COMMAND_RELATED_OPTIONS_H
 #define STORYD_COMMAND_RELATED_OPTIONS_H
 
-#include "command/source.h"
+#include "command/controls.h"
 #include "command/suggestion.h"
 
 /* A query under way and everything it owns. Zero-initialise; related_options_release() also on failure. */
@@ -16,16 +16,22 @@ struct related_options {
     struct suggestion_style style;
     struct copies copies; /* near-copies that were collapsed */
     bool collapse;
+    struct controls_result controls;
+    struct related_hit *hits; /* owned: after related_options_run() */
+    size_t hit_count;
 };
 
 /* Pins the snapshot, finds the source and reads filter, exclude, weights, min_strength, recency, only,
  * copies, fields and explain. `limit` stays the caller's. */
 int related_options_read(struct worker *worker, struct request *request, struct related_options *options,
                          struct error *error);
-/* Runs the query, collapsed unless it asks for all copies; see copies_run(). */
-int related_options_run(struct worker *worker, struct related_options *options, size_t wanted,
-                        const struct related_hit **hits, size_t *count, struct error *error);
 
+/* Runs the query, collapsed unless it asks for all copies: `hits` are the pinned articles in their order,
+ * then the highest in rank; none if the source's connected stories are off. At most `wanted` in all, chosen
+ * among `candidates`; `wanted` 0: all candidates (see copies_run()). `diversity` as related_diversify(), 0:
+ * none. Errors: deadline. */
+int related_options_run(struct worker *worker, struct related_options *options, size_t candidates,
+                        size_t wanted, double diversity, struct error *error);
 void related_options_release(struct related_options *options);
 
 #endif

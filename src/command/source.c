@@ -1,5 +1,6 @@
 #include "command/source.h"
 
+#include "article/article_controls.h"
 #include "base/date.h"
 #include "base/memory.h"
 #include "command/schema.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void exclude_docid(struct source *source, uint32_t docid)
+void source_exclude_docid(struct source *source, uint32_t docid)
 {
     source->excluded = memory_grow(source->excluded, &source->excluded_capacity, source->excluded_count + 1,
                                    sizeof(uint32_t));
@@ -28,6 +29,9 @@ static void source_of_article(struct worker *worker, const struct snapshot *snap
         .find_names = worker->service->find_names,
     };
     source->published = article->published;
+    controls_pack(&article->controls, &source->draft_controls);
+    source->controls = source->draft_controls.data;
+    source->controls_length = source->draft_controls.length;
     struct document document;
     document_make(worker->maker, &settings, &snapshot->epoch->statistics, article, &document);
     source->vector = document.features;
@@ -62,7 +66,8 @@ static int source_of_id(struct worker *worker, const struct snapshot *snapshot, 
     source->place = place;
     source->has_place = true;
     source->published = place.slice->rows->published[place.row];
-    exclude_docid(source, place.slice->rows->docids[place.row]);
+    source->controls = rows_controls(place.slice->rows, place.row, &source->controls_length);
+    source_exclude_docid(source, place.slice->rows->docids[place.row]);
     return 0;
 }
 
@@ -78,7 +83,7 @@ static int source_of_ids(struct worker *worker, const struct snapshot *snapshot,
         if (!snapshot_find_id(snapshot, json_string_value(id), json_string_length(id), &place))
             continue;
         features_vector(&place.slice->features, place.row, &vectors[found++]);
-        exclude_docid(source, place.slice->rows->docids[place.row]);
+        source_exclude_docid(source, place.slice->rows->docids[place.row]);
     }
     related_combine(vectors, found, worker->service->key_terms, &worker->combined);
     source->vector = &worker->combined;
@@ -98,7 +103,8 @@ static int source_of_draft(struct worker *worker, const struct snapshot *snapsho
     if (given == NULL)
         json_object_set_new(object, "id", json_string("draft"));
     else if (id != NULL && snapshot_find_id(snapshot, id, strlen(id), &place))
-        exclude_docid(source, place.slice->rows->docids[place.row]); /* the stored version of the draft */
+        source_exclude_docid(source,
+                             place.slice->rows->docids[place.row]); /* the stored version of the draft */
     if (json_object_get(object, "title") == NULL)
         json_object_set_new(object, "title", json_string("-"));
     struct article *article;
@@ -133,7 +139,7 @@ void source_exclude_ids(struct source *source, const struct snapshot *snapshot, 
         struct row_place place;
         const json_t *id = json_array_get(ids, i);
         if (snapshot_find_id(snapshot, json_string_value(id), json_string_length(id), &place))
-            exclude_docid(source, place.slice->rows->docids[place.row]);
+            source_exclude_docid(source, place.slice->rows->docids[place.row]);
     }
 }
 
@@ -154,4 +160,5 @@ void source_release(struct source *source)
 {
     free(source->excluded);
     source->excluded = NULL;
+    buffer_release(&source->draft_controls);
 }

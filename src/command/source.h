@@ -17,6 +17,10 @@ struct source {
     uint32_t *excluded; /* docids never to suggest; sorted by source_finish() */
     size_t excluded_count;
     size_t excluded_capacity;
+    const char
+        *controls; /* packed, of the one article: article_controls.h; borrowed or in `draft_controls` */
+    size_t controls_length;
+    struct buffer draft_controls;
 };
 
 /* Zero-initialise `source`; source_release() also on failure. `arguments` has "id", "ids" or "article",
@@ -26,6 +30,8 @@ int source_find(struct worker *worker, const struct snapshot *snapshot, const js
 
 /* Adds the articles of a list of ids to those never suggested. */
 void source_exclude_ids(struct source *source, const struct snapshot *snapshot, const json_t *ids);
+
+void source_exclude_docid(struct source *source, uint32_t docid);
 
 /* Sorts `excluded`: call before the query runs. */
 void source_finish(struct source *source);

@@ -97,7 +97,7 @@ static void write_copies(const struct related_hit *hit, const struct suggestion_
     size_t count = copies_of(style->copies, hit, shown, COPIES_SHOWN);
     if (style->source_story == copies_story(hit->slice, hit->row))
         json_key_bool(writer, "same_story", true);
-    if (count == 0)
+    if (count == 0 || hit->is_pinned)
         return;
     json_key_int(writer, "copies", (int64_t)copies_count(style->copies, hit));
     json_key(writer, "copy_ids");
@@ -115,11 +115,13 @@ int suggestion_write(struct worker *worker, const struct feature_vector *source,
                      struct json_writer *writer, struct error *error)
 {
     struct shared_feature shared[SHARED_MAX];
-    size_t count = related_shared(source, related_numbers(worker->related, hit->slice_number), hit->slice,
-                                  hit->row, shared, SHARED_MAX);
+    const uint32_t *numbers = hit->is_pinned ? NULL : related_numbers(worker->related, hit->slice_number);
+    size_t count = related_shared(source, numbers, hit->slice, hit->row, shared, SHARED_MAX);
     json_begin_object(writer);
     if (hit_write(worker, hit->slice, hit->row, style->fields, writer, error) != 0)
         return -1;
+    if (hit->is_pinned)
+        json_key_bool(writer, "pinned", true);
     json_key_number(writer, "strength", (double)hit->strength, 4);
     json_key_number(writer, "similarity", (double)hit->similarity, 4);
     json_key_number(writer, "tag_overlap", (double)hit->tag_overlap, 4);

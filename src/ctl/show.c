@@ -246,8 +246,8 @@ static void show_text(struct page *page, const json_t *article, const char *key,
 
 static void show_article(struct page *page, const json_t *article)
 {
-    static const char *const lists[] = {"authors",  "tags",   "people", "organizations",
-                                        "products", "places", NULL};
+    static const char *const lists[] = {"authors", "tags",    "people", "organizations", "products", "places",
+                                        "pinned",  "blocked", NULL};
     struct buffer line = BUFFER_INIT;
     page_wrap(page, title_of(article), 0, 0, 0, STYLE_TITLE);
     append_day(&line, article);

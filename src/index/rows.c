@@ -1,5 +1,6 @@
 #include "index/rows.h"
 
+#include "article/article_controls.h"
 #include "base/date.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 
 #define ROWS_MAGIC UINT64_C(0x53574f5259545300) /* "\0STYROWS" */
-#define ROWS_VERSION 3
+#define ROWS_VERSION 4
 
 enum section {
     SECTION_HEADER,
@@ -32,6 +33,8 @@ enum section {
     SECTION_CARDS,
     SECTION_SIGNATURES,
     SECTION_BY_DATE,
+    SECTION_CONTROL_STARTS,
+    SECTION_CONTROLS,
     SECTION_NAMES,
     SECTION_COUNT = SECTION_NAMES + DICTIONARY_SECTIONS
 };
@@ -77,6 +80,7 @@ static bool open_columns(struct rows *rows)
     rows->card_starts = column(image, SECTION_CARD_STARTS, 8, n + 1, &good);
     rows->by_date = column(image, SECTION_BY_DATE, 4, rows->dated, &good);
     rows->signatures = column(image, SECTION_SIGNATURES, sizeof *rows->signatures, n, &good);
+    rows->control_starts = column(image, SECTION_CONTROL_STARTS, 8, n + 1, &good);
     return good;
 }
 
@@ -86,13 +90,15 @@ static bool open_contents(struct rows *rows)
     size_t authors;
     size_t ids;
     size_t cards;
+    size_t controls;
     rows->authors = image_section(&rows->image, SECTION_AUTHORS, 4, &authors);
     rows->id_slots = image_section(&rows->image, SECTION_ID_SLOTS, 4, &rows->id_slot_count);
     rows->ids = image_section(&rows->image, SECTION_IDS, 1, &ids);
     rows->cards = image_section(&rows->image, SECTION_CARDS, 1, &cards);
+    rows->controls = image_section(&rows->image, SECTION_CONTROLS, 1, &controls);
     return rows->author_starts[rows->count] <= authors && rows->id_starts[rows->count] <= ids &&
-           rows->card_starts[rows->count] <= cards && rows->id_slot_count > rows->count &&
-           (rows->id_slot_count & (rows->id_slot_count - 1)) == 0;
+           rows->card_starts[rows->count] <= cards && rows->control_starts[rows->count] <= controls &&
+           rows->id_slot_count > rows->count && (rows->id_slot_count & (rows->id_slot_count - 1)) == 0;
 }
 
 int rows_open(const char *data, size_t length, struct rows *rows, struct error *error)
@@ -125,6 +131,12 @@ const char *rows_card(const struct rows *rows, uint32_t row, size_t *length)
 {
     *length = (size_t)(rows->card_starts[row + 1] - rows->card_starts[row]);
     return rows->cards + rows->card_starts[row];
+}
+
+const char *rows_controls(const struct rows *rows, uint32_t row, size_t *length)
+{
+    *length = (size_t)(rows->control_starts[row + 1] - rows->control_starts[row]);
+    return rows->controls + rows->control_starts[row];
 }
 
 uint32_t rows_find_id(const struct rows *rows, const char *id, size_t length, uint64_t hash,
@@ -171,14 +183,19 @@ static void append_u32(struct buffer *buffer, uint32_t value)
     buffer_append(buffer, &value, sizeof value);
 }
 
+static void append_u64(struct buffer *buffer, uint64_t value)
+{
+    buffer_append(buffer, &value, sizeof value);
+}
+
 struct rows_builder *rows_builder_new(void)
 {
     struct rows_builder *builder = memory_zeroed(1, sizeof *builder);
     dictionary_builder_init(&builder->names);
-    uint64_t zero = 0;
     append_u32(&builder->columns[SECTION_AUTHOR_STARTS], 0);
     append_u32(&builder->columns[SECTION_ID_STARTS], 0);
-    buffer_append(&builder->columns[SECTION_CARD_STARTS], &zero, sizeof zero);
+    append_u64(&builder->columns[SECTION_CARD_STARTS], 0);
+    append_u64(&builder->columns[SECTION_CONTROL_STARTS], 0);
     return builder;
 }
 
@@ -239,8 +256,8 @@ static void add_row(struct rows_builder *builder, const struct row_values *value
     append_u32(&columns[SECTION_AUTHOR_STARTS], (uint32_t)(columns[SECTION_AUTHORS].length / 4));
     buffer_append(&columns[SECTION_IDS], values->id, values->id_length);
     append_u32(&columns[SECTION_ID_STARTS], (uint32_t)columns[SECTION_IDS].length);
-    uint64_t card_end = columns[SECTION_CARDS].length;
-    buffer_append(&columns[SECTION_CARD_STARTS], &card_end, sizeof card_end);
+    append_u64(&columns[SECTION_CARD_STARTS], columns[SECTION_CARDS].length);
+    append_u64(&columns[SECTION_CONTROL_STARTS], columns[SECTION_CONTROLS].length);
     buffer_append(&columns[SECTION_SIGNATURES], values->signature, sizeof *values->signature);
     builder->count++;
 }
@@ -254,6 +271,7 @@ void rows_builder_add(struct rows_builder *builder, uint32_t docid, const struct
             append_u32(&builder->columns[SECTION_AUTHORS], author - 1);
     }
     article_write_card(article, &builder->columns[SECTION_CARDS]);
+    controls_pack(&article->controls, &builder->columns[SECTION_CONTROLS]);
     struct row_values values = {
         .docid = docid,
         .published = article->published,
@@ -330,6 +348,9 @@ void rows_builder_copy(struct rows_builder *builder, const struct rows *rows, ui
     size_t card_length;
     const char *card = rows_card(rows, row, &card_length);
     buffer_append(&builder->columns[SECTION_CARDS], card, card_length);
+    size_t controls_length;
+    const char *controls = rows_controls(rows, row, &controls_length);
+    buffer_append(&builder->columns[SECTION_CONTROLS], controls, controls_length);
     struct row_values values = {
         .docid = rows->docids[row],
         .published = rows->published[row],

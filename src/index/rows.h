@@ -41,6 +41,8 @@ struct rows {
     const struct signature *signatures; /* of the texts, see copy_finder.h */
     const uint32_t *by_date;            /* rows that have a date, oldest first */
     uint32_t dated;                     /* how many */
+    const uint64_t *control_starts;     /* count + 1 */
+    const char *controls;               /* packed: article_controls.h */
     struct dictionary names;            /* categories, sources, languages, authors, under their Omega terms */
 };
 
@@ -71,6 +73,7 @@ uint32_t rows_dated_before(const struct rows *rows, int64_t published);
 
 const char *rows_id(const struct rows *rows, uint32_t row, size_t *length);
 const char *rows_card(const struct rows *rows, uint32_t row, size_t *length);
+const char *rows_controls(const struct rows *rows, uint32_t row, size_t *length); /* packed; mostly empty */
 
 struct rows_builder;
 struct rows_builder *rows_builder_new(void);

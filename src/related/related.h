@@ -57,6 +57,7 @@ struct related_hit {
     float tag_overlap;
     float entity_overlap;
     float similarity;
+    bool is_pinned; /* by an editor of the source, not found by a run */
 };
 
 struct related_scratch;

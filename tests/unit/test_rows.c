@@ -16,7 +16,7 @@
 
 #define HEADER_BYTES 16
 #define ENTRY_BYTES 16
-#define SECTIONS 25 /* of the image */
+#define SECTIONS 27 /* of the image */
 
 struct image_of_rows {
     char *data;
@@ -66,7 +66,7 @@ static const char full_article[] =
     "{'id':'a17','url':'http://news/a17','title':'Rate cut','summary':'The bank acts.','body':'Long text.',"
     "'category':'Économie','source':'The Daily','authors':['Ann Lee','Bo','ann lee'],'tags':['Banks'],"
     "'people':['C. Day'],'language':'de-AT','published':'2025-09-11T08:00:00Z','sentiment':'negative',"
-    "'extra':{'k':1}}";
+    "'extra':{'k':1},'pinned':['p1','p2'],'blocked':['b1']}";
 
 static void check_full_row(const struct rows *rows, uint32_t row, uint32_t views)
 {
@@ -88,6 +88,9 @@ static void check_full_row(const struct rows *rows, uint32_t row, uint32_t views
     check_name(rows, rows->authors[first + 1], "Abo", "Bo");
     const char *id = rows_id(rows, row, &length);
     check_bytes(id, length, "a17");
+    const char *controls = rows_controls(rows, row, &length);
+    assert_int_equal(length, 11);
+    assert_memory_equal(controls, "\0\2\2p1\2p2\2b1", 11);
 }
 
 static void check_card(const struct rows *rows, uint32_t row, const char *text)
@@ -119,6 +122,9 @@ static void columns_come_back(void **state)
     check_full_row(rows, 1, 39);
     check_card(rows, 1, full_article);
     check_card(rows, 0, "{'id':'b','title':'Bare'}");
+    size_t controls_length;
+    rows_controls(rows, 0, &controls_length);
+    assert_int_equal(controls_length, 0);
     assert_true(rows->published[0] == DATE_NONE);
     assert_int_equal(rows->category[0], 0);
     assert_int_equal(rows->source[0], 0);
