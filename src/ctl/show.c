@@ -7,25 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRENGTH_BAR 8    /* columns */
-#define RELATED_INDENT 17 /* "100 % " and the bar, and blanks */
-#define SEPARATOR " · "
+#define STRENGTH_BAR 8 /* columns */
 
 const char *text_of(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
 }
 
-static void append_item(struct buffer *line, const char *text)
+void append_item(struct buffer *line, const char *text)
 {
     if (text == NULL || *text == '\0')
         return;
     if (line->length > 0)
-        buffer_append_string(line, SEPARATOR);
+        buffer_append_string(line, SHOW_SEPARATOR);
     buffer_append_string(line, text);
 }
 
-static void append_count(struct buffer *line, const json_t *object, const char *key)
+void append_count(struct buffer *line, const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
     struct buffer text = BUFFER_INIT;
@@ -44,7 +42,7 @@ static void append_day(struct buffer *line, const json_t *article)
     if (published == NULL)
         return;
     if (line->length > 0)
-        buffer_append_string(line, SEPARATOR);
+        buffer_append_string(line, SHOW_SEPARATOR);
     buffer_append(line, published, strnlen(published, 10));
 }
 
@@ -55,7 +53,7 @@ const char *title_of(const json_t *article)
 }
 
 /* "a, b, c" */
-static void append_names(struct buffer *line, const json_t *names)
+void append_names(struct buffer *line, const json_t *names)
 {
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
@@ -133,7 +131,7 @@ void show_hits(const struct session *session, struct page *page)
 
 /* ---- RELATED ---- */
 
-static void show_strength(struct page *page, const json_t *suggestion)
+void show_strength(struct page *page, const json_t *suggestion)
 {
     double strength = json_number_value(json_object_get(suggestion, "strength"));
     struct buffer cell = BUFFER_INIT;
@@ -141,7 +139,7 @@ static void show_strength(struct page *page, const json_t *suggestion)
     page_right(page, cell.data, 6, STYLE_TITLE);
     page_blanks(page, 1);
     page_bar(page, strength, STRENGTH_BAR, STYLE_BAR);
-    page_blanks(page, RELATED_INDENT - 7 - STRENGTH_BAR);
+    page_blanks(page, SHOW_INDENT - 7 - STRENGTH_BAR);
     buffer_release(&cell);
 }
 
@@ -160,11 +158,11 @@ static void show_shared(struct page *page, const json_t *suggestion)
         append_names(&line, names);
     }
     if (json_array_size(tags) > 0) {
-        buffer_append_string(&line, line.length > 0 ? SEPARATOR "tags " : "shares the tags ");
+        buffer_append_string(&line, line.length > 0 ? SHOW_SEPARATOR "tags " : "shares the tags ");
         append_names(&line, tags);
     }
     if (line.length > 0)
-        page_wrap(page, line.data, 0, RELATED_INDENT, 0, STYLE_PLAIN);
+        page_wrap(page, line.data, 0, SHOW_INDENT, 0, STYLE_PLAIN);
     buffer_release(&line);
 }
 
@@ -176,19 +174,21 @@ static void show_parts(struct page *page, const json_t *suggestion)
     struct buffer line = BUFFER_INIT;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         double value = json_number_value(json_object_get(suggestion, parts[i][0]));
-        buffer_printf(&line, "%s%s %.0f %%", i > 0 ? SEPARATOR : "", parts[i][1], value * 100);
+        buffer_printf(&line, "%s%s %.0f %%", i > 0 ? SHOW_SEPARATOR : "", parts[i][1], value * 100);
     }
+    if (json_is_true(json_object_get(suggestion, "pinned")))
+        append_item(&line, "pinned by an editor");
     const json_t *terms = json_object_get(suggestion, "terms");
     if (json_array_size(terms) > 0) {
         buffer_append_string(&line, ": ");
         append_names(&line, terms);
     }
-    page_wrap(page, line.data, 0, RELATED_INDENT, 1, STYLE_FAINT);
+    page_wrap(page, line.data, 0, SHOW_INDENT, 1, STYLE_FAINT);
     buffer_release(&line);
 }
 
 /* What else tells the same story. */
-static void show_copies(struct page *page, const json_t *suggestion)
+void show_copies(struct page *page, const json_t *suggestion)
 {
     long long count = json_integer_value(json_object_get(suggestion, "copies"));
     struct buffer line = BUFFER_INIT;
@@ -196,7 +196,7 @@ static void show_copies(struct page *page, const json_t *suggestion)
         return;
     buffer_printf(&line, "%lld near-%s: ", count, count == 1 ? "copy" : "copies");
     append_names(&line, json_object_get(suggestion, "copy_ids"));
-    page_wrap(page, line.data, 0, RELATED_INDENT, 1, STYLE_FAINT);
+    page_wrap(page, line.data, 0, SHOW_INDENT, 1, STYLE_FAINT);
     buffer_release(&line);
 }
 
@@ -209,21 +209,27 @@ void show_related(const struct session *session, struct page *page)
                   (double)json_integer_value(json_object_get(session->answer, "took_us")) / 1000);
     page_wrap(page, line.data, 0, 0, 1, STYLE_PLAIN);
     buffer_release(&line);
+    const json_t *withheld = json_object_get(session->answer, "withheld");
+    if (withheld != NULL)
+        page_wrap(page, "There are fewer than --min-results.", 0, 0, 0, STYLE_PLAIN);
+    if (json_is_true(json_object_get(session->answer, "off")))
+        page_wrap(page, "Editors turned connected stories off for this article.", 0, 0, 0, STYLE_PLAIN);
     for (size_t i = 0; i < count; i++) {
         const json_t *suggestion = json_array_get(related, i);
         buffer_append_char(page->out, '\n');
         show_strength(page, suggestion);
-        page_wrap(page, title_of(suggestion), RELATED_INDENT, RELATED_INDENT, 2, STYLE_TITLE);
-        show_origin(page, suggestion, true, 0, RELATED_INDENT);
+        page_wrap(page, title_of(suggestion), SHOW_INDENT, SHOW_INDENT, 2, STYLE_TITLE);
+        show_origin(page, suggestion, true, 0, SHOW_INDENT);
         show_shared(page, suggestion);
         show_parts(page, suggestion);
         show_copies(page, suggestion);
+        show_explanation(page, suggestion);
     }
 }
 
 /* ---- GET ---- */
 
-static void show_list(struct page *page, const json_t *article, const char *key)
+void show_list(struct page *page, const json_t *article, const char *key)
 {
     const json_t *names = json_object_get(article, key);
     struct buffer line = BUFFER_INIT;

@@ -1,4 +1,4 @@
-/* verb_query.c - search, related, trending, get. */
+/* verb_query.c - search, related, connected, trending, get. */
 #include "ctl/documents.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
@@ -119,17 +119,22 @@ static void add_list(const struct invocation *invocation, const char *option, co
 }
 
 /* "title,tags" */
-static void add_fields(const struct invocation *invocation, json_t *arguments)
+static void add_words(const struct invocation *invocation, const char *name, json_t *arguments)
 {
-    const char *text = invocation_text(invocation, "fields");
+    const char *text = invocation_text(invocation, name);
     if (text == NULL)
         return;
-    json_t *fields = member(arguments, "fields", json_array);
+    json_t *words = member(arguments, name, json_array);
     while (*text != '\0') {
         size_t length = strcspn(text, ",");
-        json_array_append_new(fields, json_stringn(text, length));
+        json_array_append_new(words, json_stringn(text, length));
         text += length + (text[length] == ',');
     }
+}
+
+static void add_fields(const struct invocation *invocation, json_t *arguments)
+{
+    add_words(invocation, "fields", arguments);
 }
 
 /* One id, or the list of several. */
@@ -178,32 +183,101 @@ int verb_search(struct session *session)
     return session_run(session, "SEARCH", arguments, show_hits);
 }
 
+/* "tags=0.2,terms=1" */
+static int add_weights(const char *text, json_t *arguments, struct error *error)
+{
+    while (text != NULL && *text != '\0') {
+        size_t length = strcspn(text, ",");
+        const char *equals = memchr(text, '=', length);
+        char *end = NULL;
+        double value = equals != NULL ? strtod(equals + 1, &end) : 0;
+        if (equals == NULL || end == equals + 1 || end != text + length)
+            return error_set(error, ERROR_BAD_REQUEST,
+                             "--weights takes KEY=NUMBER,... of tags, entities and terms, not \"%.60s\"",
+                             text);
+        json_object_setn_new(member(arguments, "weights", json_object), text, (size_t)(equals - text),
+                             json_real(value));
+        text += length + (text[length] == ',');
+    }
+    return 0;
+}
+
+static void add_share(const struct invocation *invocation, const char *option, const char *key,
+                      json_t *arguments)
+{
+    if (invocation_has(invocation, option))
+        json_object_set_new(arguments, key, json_real(invocation_share(invocation, option, 0)));
+}
+
+/* Sets an object that has members. Steals it. */
+static void add_object(json_t *arguments, const char *key, json_t *object)
+{
+    if (json_object_size(object) > 0)
+        json_object_set(arguments, key, object);
+    json_decref(object);
+}
+
+/* What RELATED and CONNECTED have in common, but for the source. */
+static int add_related(const struct invocation *invocation, json_t *arguments, struct error *error)
+{
+    json_t *exclude = json_object();
+    json_t *recency = json_object();
+    add_count(invocation, "limit", "limit", arguments);
+    add_fields(invocation, arguments);
+    add_share(invocation, "min-strength", "min_strength", arguments);
+    add_text(invocation, "only", "only", arguments);
+    add_text(invocation, "copies", "copies", arguments);
+    add_list(invocation, "exclude", "ids", exclude);
+    add_list(invocation, "exclude-tag", "tags", exclude);
+    add_list(invocation, "exclude-category", "categories", exclude);
+    add_object(arguments, "exclude", exclude);
+    add_count(invocation, "recency-now", "now", recency);
+    add_count(invocation, "recency-source", "source", recency);
+    add_object(arguments, "recency", recency);
+    if (invocation_has(invocation, "explain"))
+        json_object_set_new(arguments, "explain", json_true());
+    return make_filter(invocation, arguments, error) != 0
+               ? -1
+               : add_weights(invocation_text(invocation, "weights"), arguments, error);
+}
+
+/* The request's arguments; NULL if the command line is wrong. */
+static json_t *related_arguments(const struct invocation *invocation, struct error *error)
+{
+    json_t *arguments = json_object();
+    const char *draft = invocation_text(invocation, "article");
+    if ((draft != NULL) == (invocation->word_count > 0))
+        error_set(error, ERROR_BAD_REQUEST, "%s needs either ids or --article FILE", invocation->verb->name);
+    else if (draft != NULL)
+        json_object_set_new(arguments, "article", document_read(draft, error));
+    if (error->code != ERROR_NONE || add_related(invocation, arguments, error) != 0) {
+        json_decref(arguments);
+        return NULL;
+    }
+    add_ids(invocation, arguments);
+    return arguments;
+}
+
 int verb_related(struct session *session)
 {
     const struct invocation *invocation = session->invocation;
     struct error error = ERROR_INIT;
-    json_t *arguments = json_object();
-    const char *draft = invocation_text(invocation, "article");
-    if ((draft != NULL) == (invocation->word_count > 0))
-        error_set(&error, ERROR_BAD_REQUEST, "related needs either ids or --article FILE");
-    else if (draft != NULL)
-        json_object_set_new(arguments, "article", document_read(draft, &error));
-    if (error.code != ERROR_NONE || make_filter(invocation, arguments, &error) != 0)
-        return bad_usage(arguments, &error);
-    add_ids(invocation, arguments);
-    add_count(invocation, "limit", "limit", arguments);
-    add_fields(invocation, arguments);
-    if (invocation_has(invocation, "min-strength"))
-        json_object_set_new(arguments, "min_strength",
-                            json_real(invocation_share(invocation, "min-strength", 0)));
-    json_t *exclude = json_object();
-    add_list(invocation, "exclude", "ids", exclude);
-    add_list(invocation, "exclude-tag", "tags", exclude);
-    add_list(invocation, "exclude-category", "categories", exclude);
-    if (json_object_size(exclude) > 0)
-        json_object_set(arguments, "exclude", exclude);
-    json_decref(exclude);
+    json_t *arguments = related_arguments(invocation, &error);
+    if (arguments == NULL)
+        return session_complain(EXIT_USAGE, &error);
+    add_share(invocation, "diversity", "diversity", arguments);
+    add_count(invocation, "min-results", "min_results", arguments);
     return session_run(session, "RELATED", arguments, show_related);
+}
+
+int verb_connected(struct session *session)
+{
+    struct error error = ERROR_INIT;
+    json_t *arguments = related_arguments(session->invocation, &error);
+    if (arguments == NULL)
+        return session_complain(EXIT_USAGE, &error);
+    add_words(session->invocation, "sections", arguments);
+    return session_run(session, "CONNECTED", arguments, show_connected);
 }
 
 /* "1.5" */

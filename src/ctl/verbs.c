@@ -56,15 +56,37 @@ static const struct verb_option search_options[] = {
     FIELDS_OPTION,
     {0}};
 
+/* What related and connected have in common. */
+#define RELATED_OPTIONS                                                                                      \
+    {"min-strength", "SHARE", VALUE_SHARE, false, "Weakest connection to show: 0.2 or 20%"},                 \
+        {"article", "FILE", VALUE_TEXT, false,                                                               \
+         "For the article in FILE (- is standard input), which is not stored"},                              \
+        FILTER_OPTION, {"exclude", "ID", VALUE_TEXT, true, "Never suggest this article"},                    \
+        {"exclude-tag", "TAG", VALUE_TEXT, true, "Never suggest articles with this tag"},                    \
+        {"exclude-category", "NAME", VALUE_TEXT, true, "Never suggest articles of this category"},           \
+        {"only", "SIDE", VALUE_TEXT, false, "earlier or later: than the article; any"},                      \
+        {"copies", "HOW", VALUE_TEXT, false, "Near-copies of one story: collapse (into one) or show"},       \
+        {"recency-now", "DAYS", VALUE_COUNT, false, "Half-life of the rank against the present"},            \
+        {"recency-source", "DAYS", VALUE_COUNT, false, "The same against the article's date"},               \
+        {"weights", "KEY=NUMBER,...", VALUE_TEXT, false,                                                     \
+         "Weights of tags, entities and terms, 0 to 1, for this call"},                                      \
+    {                                                                                                        \
+        "explain", NULL, VALUE_NONE, false, "Show every part of the strength"                                \
+    }
+
 static const struct verb_option related_options[] = {
     {"limit", "N", VALUE_COUNT, false, "Stories to show (10)"},
-    {"min-strength", "SHARE", VALUE_SHARE, false, "Weakest connection to show: 0.2 or 20%"},
-    {"article", "FILE", VALUE_TEXT, false,
-     "Stories for the article in FILE (- is standard input), which is not stored"},
-    FILTER_OPTION,
-    {"exclude", "ID", VALUE_TEXT, true, "Never suggest this article"},
-    {"exclude-tag", "TAG", VALUE_TEXT, true, "Never suggest articles with this tag"},
-    {"exclude-category", "NAME", VALUE_TEXT, true, "Never suggest articles of this category"},
+    RELATED_OPTIONS,
+    {"diversity", "SHARE", VALUE_SHARE, false, "0: the strongest; towards 1: unlike each other"},
+    {"min-results", "N", VALUE_COUNT, false, "With fewer stories than this, none"},
+    FIELDS_OPTION,
+    {0}};
+
+static const struct verb_option connected_options[] = {
+    {"limit", "N", VALUE_COUNT, false, "Events on the timeline (10)"},
+    RELATED_OPTIONS,
+    {"sections", "A,B,...", VALUE_TEXT, false,
+     "Only these: article, overview, insights, timeline, names, topics"},
     FIELDS_OPTION,
     {0}};
 
@@ -133,6 +155,14 @@ const struct verb verbs[] = {
      "  storyctl related a17 a18 --min-strength 20% --filter category=Science\n"
      "  storyctl related --article draft.json",
      related_options, 0, ANY_NUMBER, verb_related},
+    {"connected", "[ID...]", "The page of an article's connected events",
+     "The article, figures of all events that are connected to it, the strongest of them on a timeline, who "
+     "is involved, "
+     "and the topics. Several ids are a reading history.\n\n"
+     "  storyctl connected a17\n"
+     "  storyctl connected a17 --limit 5 --min-strength 20% --sections overview,timeline\n"
+     "  storyctl connected --article draft.json",
+     connected_options, 0, ANY_NUMBER, verb_connected},
     {"trending", "[CATEGORY]", "Tags, people, organizations, products and places that rise",
      "What is in more articles a day than in the time before, with a line of how often over both times and "
      "the "

@@ -11,6 +11,7 @@ extern const struct verb_option general_options[]; /* those of every verb */
 int verb_import(struct session *session);
 int verb_search(struct session *session);
 int verb_related(struct session *session);
+int verb_connected(struct session *session);
 int verb_trending(struct session *session);
 int verb_get(struct session *session);
 int verb_put(struct session *session);

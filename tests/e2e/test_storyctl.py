@@ -111,7 +111,7 @@ def without_styles(text):
 
 def test_help_of_the_program_names_every_verb_and_exit_code(read):
     output, _ = read("--help")
-    for verb in "import search related trending get put patch delete view profile stats flush reindex ping raw shutdown".split():
+    for verb in "import search related connected trending get put patch delete view profile stats flush reindex ping raw shutdown".split():
         assert re.search(rf"^  {verb}\b", output, re.M), verb
         detail, _ = read(verb, "--help")
         assert detail.startswith(f"storyctl {verb}")
@@ -678,3 +678,91 @@ def test_progress_on_a_terminal(ctl, tmp_path):
     assert last.startswith("20,000 articles stored (20,000 new, 0 replaced), 0 rejected, in ")
     quiet = ctl.on_terminal("import", path, "--quiet")
     assert "█" not in quiet
+
+
+# ---- connected, and all options of related ----
+
+ORBIT = "a008-skua-reaches-orbit"
+
+
+def test_connected_as_a_page(read):
+    page, _ = read("connected", ORBIT, "--limit", 2, "--text", COLUMNS="100")
+    reply = read.json("connected", ORBIT, "--limit", 2)
+    assert page.startswith(reply["article"]["title"])
+    for heading in ("Connected events", "Quick insights", "Timeline", "Involved", "Trending topics"):
+        assert f"\n{heading}\n" in page, heading
+    assert f"{reply['overview']['events']} events" in page
+    assert reply["insights"]["most_popular_tag"] in page and reply["insights"]["span"] in page
+    assert len(reply["timeline"]) == 2
+    for event in reply["timeline"]:
+        assert event["title"] in page and event["id"] in page
+        assert f"{event['strength'] * 100:.0f} % █" in page
+        assert f"similarity {event['similarity'] * 100:.0f} % · {event['sentiment']}" in page
+        tags = event["shared"]["tags"]
+        assert f"{len(tags)} shared tag{'s' * (len(tags) != 1)}: {', '.join(tags)}" in page
+        assert event["summary"][:30] in page
+    person = reply["people"][0]
+    assert f"{person['name']} ({person['articles']})" in page
+    topic = reply["topics"]["trending"][0]
+    assert f"{topic['name']} ({topic['articles']})" in page
+
+
+def test_connected_takes_the_command_s_options(read, tmp_path):
+    reply = read.json("connected", ORBIT, "--sections", "overview,timeline", "--min-strength", "20%", "--fields", "id")
+    assert set(reply) == {"ok", "overview", "timeline", "bounded", "revision", "took_us"}
+    assert all(event["strength"] >= 0.2 and "title" not in event for event in reply["timeline"])
+    page, _ = read("connected", ORBIT, "--sections", "overview", "--text")
+    assert "Connected events" in page and "Timeline" not in page
+    page, _ = read("connected", "--article", "-", "--text", input=b'{"title":"Skua rocket lifts off"}')
+    assert "Timeline" in page
+    reply = read.json("connected", ORBIT, "--filter", "category=Nothing")
+    assert reply["timeline"] == []
+    _, errors = read("connected", "nothing", code=REFUSED)
+    assert "there is no article" in errors
+    _, errors = read("connected", code=USAGE)
+    assert "connected needs either ids or --article" in errors
+
+
+def test_connected_fits_the_terminal(read):
+    lines = without_styles(read.on_terminal("connected", ORBIT, "--explain", width=60)).split("\n")
+    assert max(map(len, lines)) <= 60, max(lines, key=len)
+
+
+def test_related_on_one_side_and_by_recency(read, articles):
+    published = articles[ORBIT]["published"]
+    earlier = read.json("related", ORBIT, "--only", "earlier", "--limit", 50)["related"]
+    assert earlier and all(story["published"] < published for story in earlier)
+    plain = read.json("related", ORBIT)["related"]
+    recent = read.json("related", ORBIT, "--recency-source", 3)["related"]
+    assert [story["id"] for story in plain] != [story["id"] for story in recent]
+    now = read.json("related", ORBIT, "--recency-now", 3)["related"]
+    assert [story["id"] for story in plain] != [story["id"] for story in now]
+
+
+def test_related_diversity_min_results_and_weights(read):
+    plain = read.json("related", ORBIT)["related"]
+    diverse = read.json("related", ORBIT, "--diversity", "80%")["related"]
+    assert [story["id"] for story in plain] != [story["id"] for story in diverse]
+    assert read.json("related", ORBIT, "--min-strength", "0.3", "--min-results", 900)["related"] == []
+    page, _ = read("related", ORBIT, "--min-strength", "0.3", "--min-results", 900, "--text")
+    assert "fewer than --min-results" in page
+    words = read.json("related", ORBIT, "--weights", "tags=0,entities=0,terms=1")["related"]
+    assert all(abs(story["strength"] - story["similarity"]) < 2e-4 for story in words)
+    for bad in ("tags", "tags=", "tags=x", "tags=0.1;terms=1"):
+        assert "--weights takes" in read("related", ORBIT, "--weights", bad, code=USAGE)[1]
+
+
+def test_related_explained(read):
+    page, _ = read("related", ORBIT, "--limit", 1, "--explain", "--text", COLUMNS="120")
+    assert re.search(r"names 0\.3 x \d+ % = \d+ %: ", page), page
+
+
+def test_editors_controls_are_shown(ctl):
+    with ctl.daemon.client() as client:
+        client.put({"id": "a", "title": "Rocket", "pinned": ["b"]})
+        client.put({"id": "b", "title": "Tram"})
+        client.put({"id": "c", "title": "Rocket again", "related": "off"}, wait="visible")
+    assert "pinned by an editor" in ctl("related", "a", "--text")[0]
+    assert "pinned by an editor" in ctl("connected", "a", "--text")[0]
+    assert "turned connected stories off" in ctl("related", "c", "--text")[0]
+    assert "turned connected events off" in ctl("connected", "c", "--text")[0]
