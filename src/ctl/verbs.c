@@ -103,6 +103,12 @@ static const struct verb_option trending_options[] = {
     FIELDS_OPTION,
     {0}};
 
+static const struct verb_option eval_options[] = {
+    {"set", "KEY=VALUE", VALUE_TEXT, true,
+     "Measure a second setting, too: a parameter of RELATED (weights.tags=0, recency.source=30) or, behind "
+     "search., of SEARCH"},
+    {0}};
+
 static const struct verb_option get_options[] = {FIELDS_OPTION, {0}};
 
 static const struct verb_option write_options[] = {
@@ -171,6 +177,19 @@ const struct verb verbs[] = {
      "  storyctl trending Science --kind people --kind places\n"
      "  storyctl trending --at 2025-08-07 --window 14 --baseline 90",
      trending_options, 0, 1, verb_trending},
+    {"eval", "FILE", "How good SEARCH and RELATED are, by judged queries",
+     "Each line of FILE (- is standard input) is a JSON object: a query or an article's id, and the ids that "
+     "should be "
+     "found with their gains, 0 or more (2: the same event, 1: the same topic).\n\n"
+     "  {\"search\":\"rocket launch\",\"judged\":{\"a1\":2,\"a7\":1}}\n"
+     "  {\"related\":\"a1\",\"judged\":{\"a2\":2,\"a3\":1}}\n\n"
+     "Prints the means of nDCG@5 and nDCG@10 and of the reciprocal rank of the first good hit among 100 "
+     "(MRR), "
+     "and the "
+     "share of the first ten hits that nobody judged.\n\n"
+     "  storyctl eval judged.ndjson\n"
+     "  storyctl eval judged.ndjson --set weights.tags=0.4 --set recency.source=30",
+     eval_options, 1, 1, verb_eval},
     {"get", "ID...", "Stored articles", "  storyctl get a17\n  storyctl get a17 a18 --fields title,tags",
      get_options, 1, ANY_NUMBER, verb_get},
     {"put", "FILE", "Store or replace one article",

@@ -13,6 +13,7 @@ int verb_search(struct session *session);
 int verb_related(struct session *session);
 int verb_connected(struct session *session);
 int verb_trending(struct session *session);
+int verb_eval(struct session *session);
 int verb_get(struct session *session);
 int verb_put(struct session *session);
 int verb_patch(struct session *session);

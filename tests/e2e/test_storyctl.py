@@ -111,7 +111,7 @@ def without_styles(text):
 
 def test_help_of_the_program_names_every_verb_and_exit_code(read):
     output, _ = read("--help")
-    for verb in "import search related connected trending get put patch delete view profile stats flush reindex ping raw shutdown".split():
+    for verb in "import search related connected trending eval get put patch delete view profile stats flush reindex ping raw shutdown".split():
         assert re.search(rf"^  {verb}\b", output, re.M), verb
         detail, _ = read(verb, "--help")
         assert detail.startswith(f"storyctl {verb}")
@@ -766,3 +766,79 @@ def test_editors_controls_are_shown(ctl):
     assert "pinned by an editor" in ctl("connected", "a", "--text")[0]
     assert "turned connected stories off" in ctl("related", "c", "--text")[0]
     assert "turned connected events off" in ctl("connected", "c", "--text")[0]
+
+
+# ---- eval ----
+
+JUDGED = ROOT / "tests" / "data" / "judged.ndjson"
+
+
+def judge(path, *queries):
+    return write_lines(path, [query if isinstance(query, str) else json.dumps(query) for query in queries])
+
+
+def test_eval_of_the_bundled_articles(read):
+    reply = read.json("eval", JUDGED)
+    assert reply["search"]["queries"] == 4 and reply["related"]["queries"] == 10
+    assert reply["related"]["passed_over"] == 0 and reply["missing"] == []
+    for command in ("search", "related"):
+        first = reply[command]["first"]
+        assert set(first) == {"ndcg5", "ndcg10", "mrr", "unjudged"} and "second" not in reply[command]
+        assert all(0.5 < first[key] <= 1 for key in ("ndcg5", "ndcg10", "mrr")), first
+    page, _ = read("eval", JUDGED, "--text")
+    assert "SEARCH, 4 judged queries" in page and "RELATED, 10 judged queries" in page
+    assert f"nDCG@10      {reply['related']['first']['ndcg10']:.4f}" in page
+
+
+def test_eval_of_a_known_ranking(read, tmp_path):
+    ranking = [story["id"] for story in read.json("related", ORBIT, "--limit", 3)["related"]]
+    path = judge(tmp_path / "j", {"related": ORBIT, "judged": {ranking[0]: 1, ranking[2]: 2, "gone": 1}})
+    reply = read.json("eval", path)
+    assert reply["related"]["first"]["ndcg5"] == pytest.approx(2 / 3.130930, abs=1e-5)
+    assert reply["related"]["first"]["mrr"] == 1
+    assert reply["missing"] == ["gone"]
+    assert "1 judged article is not stored" in read("eval", path, "--text")[0]
+    ideal = judge(tmp_path / "i", {"related": ORBIT, "judged": {ranking[0]: 3, ranking[1]: 2, ranking[2]: 1}})
+    assert read.json("eval", ideal)["related"]["first"]["ndcg10"] == 1
+
+
+def test_eval_with_a_second_setting(read):
+    reply = read.json("eval", JUDGED, "--set", "weights.tags=0", "--set", "weights.entities=0", "--set", "search.sort=oldest")
+    assert reply["related"]["first"] == read.json("eval", JUDGED)["related"]["first"]
+    for command in ("search", "related"):
+        assert reply[command]["first"] != reply[command]["second"]
+    page, _ = read("eval", JUDGED, "--set", "weights.tags=0", "--text")
+    assert "first   second difference" in page and re.search(r"MRR +\d\.\d{4} +\d\.\d{4} +[+-]\d\.\d{4}", page)
+
+
+def test_eval_passes_over_articles_that_are_not_there(read, tmp_path):
+    path = judge(tmp_path / "j", {"related": "gone", "judged": {ORBIT: 1}}, "", {"search": "skua", "judged": {ORBIT: 1}})
+    reply = read.json("eval", path)
+    assert reply["related"]["queries"] == 0 and reply["related"]["passed_over"] == 1
+    assert reply["search"]["queries"] == 1
+    assert "there is no such article" in read("eval", path, "--text")[0]
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("{", "line 2: not JSON"),
+        ('{"judged":{"a":1}}', "line 2: exactly one of"),
+        ('{"search":"x","judged":{"a":"b"}}', 'line 2: the gain of "a" must be a number'),
+        ('{"search":"x","judged":{}}', 'line 2: "judged" has no gain above 0'),
+        ('{"serach":"x","judged":{"a":1}}', 'line 2: unknown key "serach"'),
+    ],
+)
+def test_eval_of_bad_files(read, tmp_path, line, message):
+    path = judge(tmp_path / "j", {"search": "x", "judged": {"a": 1}}, line)
+    assert message in read("eval", path, code=USAGE)[1]
+
+
+def test_eval_refuses(read, tmp_path):
+    assert "holds no judged query" in read("eval", write_lines(tmp_path / "j", []), code=USAGE)[1]
+    assert "cannot open" in read("eval", "/nowhere/j", code=USAGE)[1]
+    assert "--set takes KEY=VALUE" in read("eval", JUDGED, "--set", "tags", code=USAGE)[1]
+    _, errors = read("eval", JUDGED, "--set", "weights.tags=7", code=REFUSED)
+    assert "the query of line 5 was refused" in errors and "tags" in errors
+    path = judge(tmp_path / "q", {"search": "(" * 40 + "x" + ")" * 40, "judged": {"a": 1}})
+    assert "the query of line 1 was refused" in read("eval", path, code=REFUSED)[1]
