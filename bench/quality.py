@@ -34,6 +34,15 @@ BEST_TERMS = 25
 COPIES = os.path.join(ROOT, "tests", "data", "reuters-copies.tsv")
 THRESHOLDS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
 SHIPPED = 0.5
+ABLATION = {
+    "without tags (a = 0)": {"weights": {"tags": 0}},
+    "without entities (b = 0)": {"weights": {"entities": 0}},
+    "without terms (c = 0)": {"weights": {"terms": 0}},
+    "terms alone": {"weights": {"tags": 0, "entities": 0, "terms": 1}},
+    "near-copies shown": {"copies": "show"},
+    "recency.source 30": {"recency": {"source": 30}},
+    "recency.source 365": {"recency": {"source": 365}},
+}
 SWEEP = {"tags": (0.0, 0.2, 0.4), "entities": (0.0, 0.15, 0.3, 0.45, 0.6), "terms": (0.8, 0.9, 1.0)}
 
 
@@ -233,14 +242,19 @@ def means(rankings, judged):
     )
 
 
-def related(daemon, sources, weights=None):
+def related(daemon, sources, **parameters):
     rankings = {}
     for source in sources:
-        argument = {"id": source, "limit": 10, "fields": ["id"]}
-        if weights is not None:
-            argument["weights"] = weights
+        argument = {"id": source, "limit": 10, "fields": ["id"], **parameters}
         rankings[source] = [hit["id"] for hit in daemon.ask("RELATED", argument)["related"]]
     return rankings
+
+
+def print_ablation(daemon, sources, judged):
+    """RELATED without one of its parts, or with one that is not on by default."""
+    for name, parameters in ABLATION.items():
+        cells = " | ".join(f"{value:.4f}" for value in means(related(daemon, sources, **parameters), judged))
+        print(f"| {name} | {cells} | | |", flush=True)
 
 
 def print_sweep(daemon, sources, judged):
@@ -248,7 +262,7 @@ def print_sweep(daemon, sources, judged):
     found = []
     for values in itertools.product(*SWEEP.values()):
         weights = dict(zip(SWEEP, values))
-        found.append((means(related(daemon, sources, weights), judged), values))
+        found.append((means(related(daemon, sources, weights=weights), judged), values))
     for figures, values in sorted(found, reverse=True):
         cells = [f"{value:g}" for value in values] + [f"{value:.4f}" for value in figures]
         print("| " + " | ".join(cells) + " |")
@@ -274,6 +288,7 @@ def report_related(options):
         verdict = "pass" if figures[0] >= RELATED_GOAL else "MISS"
         cells = " | ".join(f"{value:.4f}" for value in figures)
         print(f"| RELATED | {cells} | {RELATED_GOAL} | {verdict} |", flush=True)
+        print_ablation(daemon, sources, judged)
         if options.sweep:
             print_sweep(daemon, sources, judged)
 

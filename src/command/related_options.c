@@ -115,6 +115,15 @@ static void take_hits(struct related_options *options, size_t pinned, const stru
             options->hits[options->hit_count++] = found[i];
 }
 
+/* The query itself and what is made of its hits. */
+static int run(struct worker *worker, struct related_options *options, size_t wanted,
+               const struct related_hit **found, size_t *count, struct error *error)
+{
+    if (!options->collapse)
+        return related_run(worker->related, &options->query, found, count, error);
+    return copies_run(&options->copies, worker->related, &options->query, wanted, found, count, error);
+}
+
 int related_options_run(struct worker *worker, struct related_options *options, size_t candidates,
                         size_t wanted, double diversity, struct error *error)
 {
@@ -122,15 +131,13 @@ int related_options_run(struct worker *worker, struct related_options *options, 
         return 0;
     size_t most = wanted != 0 ? wanted : candidates;
     size_t pinned = options->controls.pinned_count < most ? options->controls.pinned_count : most;
-    options->query.limit = pinned < most ? candidates - (wanted != 0 ? 0 : pinned) : 0;
-    const struct related_hit *found;
-    size_t count;
-    int result = options->collapse ? copies_run(&options->copies, worker->related, &options->query, wanted,
-                                                &found, &count, error)
-                                   : related_run(worker->related, &options->query, &found, &count, error);
-    if (result != 0)
+    options->query.limit = wanted != 0 ? candidates : candidates - pinned;
+    const struct related_hit *found = NULL;
+    size_t count = 0;
+    /* nothing is left to look for if the pinned ones are enough */
+    if (pinned < most && run(worker, options, wanted, &found, &count, error) != 0)
         return -1;
-    if (diversity > 0)
+    if (diversity > 0 && count > 0)
         count = related_diversify(worker->related, &options->query.weights, (float)diversity, most);
     take_hits(options, pinned, found, count, most);
     return 0;
