@@ -44,6 +44,16 @@ def read_articles():
         return [json.loads(line) for line in lines]
 
 
+def crc32c(data):
+    """The checksum of the index's files, bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 def open_socket(address, timeout):
     kind, _, name = address.partition(":")
     if kind == "unix":

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from harness import wait_until
+from harness import crc32c, wait_until
 from oracle import SMALL
 
 WIRE, COPY = "a004-skua-inquiry-wire", "a005-frozen-line-doomed-skua"
@@ -258,15 +258,6 @@ def test_they_survive_sealing_and_merging(start, articles):
         wait_until(lambda: client.ok("STATS")["index"]["sealed_segments"] > 0, 30, "a sealed segment")
         client.counter_reaches("segments_merged", 1, 30)
     check_kept(daemon)
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
 
 
 def test_an_index_of_the_format_before_is_built_again(own, editor):

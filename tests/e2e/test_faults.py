@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import SANITIZER, seconds, wait_until
+from harness import SANITIZER, crc32c, seconds, wait_until
 from oracle import SMALL, Oracle, Writer, answers, check_against_rebuild
 
 SEED = int(os.environ.get("STORYD_SEED", "1"))
@@ -98,15 +98,6 @@ def test_a_whole_index_is_gone(filled):
     with daemon.client() as client:
         assert answers(client, []) == expected
         assert client.counter("index_rebuilds") == 1
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
 
 
 def test_an_index_of_another_format_is_built_again(filled):
