@@ -423,7 +423,8 @@ static void a_copy_has_similarity_one(void **state)
                         "{'id':'b','title':'Bank cuts rates','body':'The bank cut its rates again, "
                         "to the surprise of markets.'}",
                         100, 1)};
-    struct snapshot snapshot = {.revision = 1000, .slices = slices, .slice_count = 2};
+    struct snapshot snapshot = {
+        .revision = 1000, .slices = slices, .slice_count = 2, .epoch = fixture->epoch};
     features_vector(&slices[0]->features, 0, &fixture->source);
     struct related_query query = query_for(fixture);
     query.snapshot = &snapshot;
@@ -462,7 +463,7 @@ static void nothing_wanted_nothing_found(void **state)
     query.limit = 10;
     assert_int_equal(related_run(fixture->scratch, &query, &hits, &count, NULL), 0);
     assert_int_equal(count, 0);
-    struct snapshot empty = {.revision = 5};
+    struct snapshot empty = {.revision = 5, .epoch = fixture->epoch};
     choose_source(fixture);
     query.snapshot = &empty;
     assert_int_equal(related_run(fixture->scratch, &query, &hits, &count, NULL), 0);
