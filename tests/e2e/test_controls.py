@@ -255,6 +255,7 @@ def test_they_survive_sealing_and_merging(start, articles):
         set_controls(client)
         for group in range(8):
             client.put_all([{"id": f"filler-{group}-{n}", "title": f"Filler {n}"} for n in range(60)])
+            client.ok("FLUSH")  # through the hot segment: a backlog would become one large segment, with nothing to merge
         wait_until(lambda: client.ok("STATS")["index"]["sealed_segments"] > 0, 30, "a sealed segment")
         client.counter_reaches("segments_merged", 1, 30)
     check_kept(daemon)
