@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* The set that is counted: this many at most, the strongest; more is said in `bounded`. */
-#define SET_MAX 1000
+#define SET_MAX 500
 #define MIN_STRENGTH_DEFAULT 0.15
 /* Whom the ten strongest ones are needs fewer postings read than whom all above a strength are. */
 #define POSTINGS_TIMES 4
@@ -223,6 +223,12 @@ static void write_topics(const struct connected_summary *summary, struct json_wr
 
 /* ---- the whole ---- */
 
+/* As many as are to be shown in any case. */
+static size_t set_size(size_t limit)
+{
+    return limit > SET_MAX ? limit : SET_MAX;
+}
+
 static int write_reply(struct worker *worker, const struct related_options *options, const json_t *sections,
                        size_t limit, struct json_writer *reply, struct error *error)
 {
@@ -243,7 +249,7 @@ static int write_reply(struct worker *worker, const struct related_options *opti
         write_names(&summary, reply);
     if (wants(sections, "topics"))
         write_topics(&summary, reply);
-    json_key_bool(reply, "bounded", count + options->copies.count == SET_MAX);
+    json_key_bool(reply, "bounded", count + options->copies.count == set_size(limit));
     connected_release(&summary);
     return status;
 }
@@ -262,7 +268,7 @@ static int connect_events(struct worker *worker, struct request *request, struct
         return -1;
     options->query.postings *= POSTINGS_TIMES;
     options->query.min_strength = (float)schema_number(arguments, "min_strength", MIN_STRENGTH_DEFAULT);
-    if (related_options_run(worker, options, SET_MAX, 0, 0, error) != 0 ||
+    if (related_options_run(worker, options, set_size(limit), 0, 0, error) != 0 ||
         write_reply(worker, options, sections, limit, reply, error) != 0)
         return -1;
     if (options->controls.is_off)

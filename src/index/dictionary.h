@@ -35,6 +35,19 @@ static inline void dictionary_prefetch(const struct dictionary *dictionary, uint
     if (dictionary->slot_count != 0)
         __builtin_prefetch(&dictionary->slots[hash & (dictionary->slot_count - 1)]);
 }
+/* The number a look-up of this hash will most likely find, without a look at the term; DICTIONARY_NONE if
+ * there is none. */
+static inline uint32_t dictionary_guess(const struct dictionary *dictionary, uint64_t hash)
+{
+    size_t mask = dictionary->slot_count - 1;
+    for (size_t at = (size_t)hash & mask; dictionary->slots[at] != 0; at = (at + 1) & mask)
+        if (dictionary->slots[at] >> 32 == hash >> 32)
+            return (uint32_t)dictionary->slots[at] - 1 < dictionary->count
+                       ? (uint32_t)dictionary->slots[at] - 1
+                       : DICTIONARY_NONE;
+    return DICTIONARY_NONE;
+}
+
 const char *dictionary_term(const struct dictionary *dictionary, uint32_t number, size_t *length);
 const char *dictionary_display(const struct dictionary *dictionary, uint32_t number, size_t *length);
 

@@ -11,6 +11,8 @@
 struct related_scratch {
     struct scorer *scorer;
     struct best_hits best;
+    uint32_t *order; /* of the slices */
+    size_t order_capacity;
 };
 
 struct related_scratch *related_scratch_new(void)
@@ -26,6 +28,7 @@ void related_scratch_free(struct related_scratch *scratch)
         return;
     scorer_free(scratch->scorer);
     free(scratch->best.items);
+    free(scratch->order);
     free(scratch);
 }
 
@@ -38,6 +41,21 @@ void related_fill(struct related_hit *hit, const uint32_t *sums, const uint16_t 
     hit->strength = related_strength(weights, hit->tag_overlap, hit->entity_overlap, hit->similarity);
 }
 
+/* Largest first: the best hits are most likely in it, and then little of the others need be looked at. */
+static void order_slices(struct related_scratch *scratch, const struct snapshot *snapshot)
+{
+    scratch->order =
+        memory_grow(scratch->order, &scratch->order_capacity, snapshot->slice_count, sizeof *scratch->order);
+    for (uint32_t i = 0; i < snapshot->slice_count; i++) {
+        size_t at = i;
+        for (; at > 0 &&
+               snapshot->slices[scratch->order[at - 1]]->rows->count < snapshot->slices[i]->rows->count;
+             at--)
+            scratch->order[at] = scratch->order[at - 1];
+        scratch->order[at] = i;
+    }
+}
+
 int related_run(struct related_scratch *scratch, const struct related_query *query,
                 const struct related_hit **hits, size_t *count, struct error *error)
 {
@@ -46,10 +64,11 @@ int related_run(struct related_scratch *scratch, const struct related_query *que
     best->count = 0;
     best->limit = query->limit;
     scorer_begin(scratch->scorer, query);
-    for (size_t i = query->snapshot->slice_count; i-- > 0 && query->limit > 0;) {
+    order_slices(scratch, query->snapshot);
+    for (size_t i = 0; i < query->snapshot->slice_count && query->limit > 0; i++) {
         if (query->deadline != 0 && clock_now() > query->deadline)
             return error_set(error, ERROR_DEADLINE, "the query took longer than its deadline");
-        scorer_run(scratch->scorer, (uint32_t)i, best);
+        scorer_run(scratch->scorer, scratch->order[i], best);
     }
     best_hits_sort(best);
     *hits = best->items;

@@ -25,9 +25,9 @@
 /* Candidates are looked through when there are this many more than wanted. */
 #define CANDIDATES_MORE 256
 /* Where lists are cut, a sum may lack this part of what it would be. */
-#define CUT_SLACK 0.7F
+#define CUT_SLACK 0.8F
 /* Of a budget, a slice gets its share by rows and this. */
-#define BUDGET_LEAST 512
+#define BUDGET_LEAST 128
 
 struct posting_list {
     const uint32_t *first;
@@ -45,6 +45,7 @@ struct candidate {
     uint32_t row;
     enum { NOT_LOOKED_UP, SHOWN, NOT_SHOWN } state;
     float recency;
+    float sum; /* in the end */
 };
 
 struct scorer {
@@ -132,6 +133,30 @@ static uint32_t factor_of(float unit, uint8_t weight)
     return factor < 1 ? 1 : (uint32_t)factor;
 }
 
+/* What a look-up reads lies in four places of a large file, one known only from the other. So all look-ups go
+ * from place to place together. */
+static void prefetch_lists(const struct scorer *scorer)
+{
+    const struct features *features = &scorer->slice->features;
+    size_t count = scorer->query->source->count;
+    for (size_t i = 0; i < count; i++)
+        dictionary_prefetch(&features->terms, scorer->hashes[i]);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = dictionary_guess(&features->terms, scorer->hashes[i]);
+        if (number == DICTIONARY_NONE)
+            continue;
+        __builtin_prefetch(&features->terms.offsets[number]);
+        __builtin_prefetch(&features->posting_starts[number]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = dictionary_guess(&features->terms, scorer->hashes[i]);
+        if (number == DICTIONARY_NONE)
+            continue;
+        __builtin_prefetch(features->terms.bytes + features->terms.offsets[number]);
+        __builtin_prefetch(features->postings + features->posting_starts[number]);
+    }
+}
+
 static size_t find_lists(struct scorer *scorer, uint32_t *numbers)
 {
     const struct features *features = &scorer->slice->features;
@@ -140,8 +165,7 @@ static size_t find_lists(struct scorer *scorer, uint32_t *numbers)
     for (int group = 0; group < GROUP_COUNT; group++)
         units[group] = unit_of(scorer->query, (enum feature_group)group);
     size_t count = 0;
-    for (size_t i = 0; i < source->count; i++)
-        dictionary_prefetch(&features->terms, scorer->hashes[i]);
+    prefetch_lists(scorer);
     for (size_t i = 0; i < source->count; i++) {
         const struct feature *feature = &source->items[i];
         uint32_t number = features_find(features, feature->term, feature->length, scorer->hashes[i]);
@@ -281,27 +305,40 @@ static void swap_keys(float *a, float *b)
     *b = moved;
 }
 
-/* The `wanted`-th largest of the keys, from 1 (Hoare's quickselect); reorders them. */
+/* Brings keys above the pivot to the front and those below it to the end; [*first, *end) are equal to it. */
+static void part_keys(float *keys, size_t count, size_t *first, size_t *end)
+{
+    float pivot = keys[count / 2];
+    size_t front = 0;
+    size_t back = count;
+    for (size_t i = 0; i < back;) {
+        if (keys[i] > pivot)
+            swap_keys(&keys[i++], &keys[front++]);
+        else if (keys[i] < pivot)
+            swap_keys(&keys[i], &keys[--back]);
+        else
+            i++;
+    }
+    *first = front;
+    *end = back;
+}
+
+/* The `wanted`-th largest of the keys, from 1 (Hoare's quickselect, in three parts: many keys are equal);
+ * reorders them. */
 static float select_key(float *keys, size_t count, size_t wanted)
 {
     for (;;) {
-        if (count == 1)
-            return keys[0];
-        swap_keys(&keys[count / 2], &keys[count - 1]);
-        float pivot = keys[count - 1];
-        size_t front = 0;
-        for (size_t i = 0; i + 1 < count; i++)
-            if (keys[i] > pivot)
-                swap_keys(&keys[i], &keys[front++]);
-        swap_keys(&keys[front], &keys[count - 1]);
-        if (wanted == front + 1)
-            return keys[front];
-        if (wanted <= front) {
-            count = front;
+        size_t first;
+        size_t end;
+        part_keys(keys, count, &first, &end);
+        if (wanted <= first) {
+            count = first;
+        } else if (wanted <= end) {
+            return keys[first];
         } else {
-            keys += front + 1;
-            count -= front + 1;
-            wanted -= front + 1;
+            keys += end;
+            count -= end;
+            wanted -= end;
         }
     }
 }
@@ -461,14 +498,34 @@ static void compare(const struct scorer *scorer, uint32_t row, struct related_hi
     related_fill(hit, sums, source->norms, features_norms(features, row), &scorer->query->weights);
 }
 
+static int highest_first(const void *left, const void *right)
+{
+    const struct candidate *a = left;
+    const struct candidate *b = right;
+    return (a->sum < b->sum) - (a->sum > b->sum);
+}
+
+/* The likely best first: with them among the best hits most of the others need not be compared. */
+static void order_candidates(struct scorer *scorer)
+{
+    for (size_t i = 0; i < scorer->candidate_count; i++)
+        scorer->candidates[i].sum = sum_of(scorer, scorer->candidates[i].row);
+    if (scorer->candidate_count > 1)
+        qsort(scorer->candidates, scorer->candidate_count, sizeof *scorer->candidates, highest_first);
+}
+
 /* Vectors lie all over a large file: their lines are asked for some candidates ahead. */
-#define AHEAD 6
+#define AHEAD 8
 
 static void prefetch_vector(const struct scorer *scorer, size_t candidate)
 {
     const struct features *features = &scorer->slice->features;
-    if (candidate + AHEAD < scorer->candidate_count)
-        __builtin_prefetch(&features->vector_starts[scorer->candidates[candidate + AHEAD].row]);
+    if (candidate + AHEAD < scorer->candidate_count) {
+        uint32_t later = scorer->candidates[candidate + AHEAD].row;
+        __builtin_prefetch(&features->vector_starts[later]);
+        __builtin_prefetch(&scorer->slice->shared->died[later]);
+        __builtin_prefetch(&scorer->slice->rows->docids[later]);
+    }
     if (candidate >= scorer->candidate_count)
         return;
     uint32_t row = scorer->candidates[candidate].row;
@@ -484,10 +541,11 @@ static void compare_candidates(struct scorer *scorer, uint32_t slice_number, flo
 {
     const struct related_query *query = scorer->query;
     narrow(scorer, threshold);
+    order_candidates(scorer);
     for (size_t i = 0; i < scorer->candidate_count; i++) {
         struct candidate *candidate = &scorer->candidates[i];
         prefetch_vector(scorer, i + AHEAD / 2);
-        float highest = sum_of(scorer, candidate->row) * candidate->recency / scorer->read;
+        float highest = candidate->sum * candidate->recency / scorer->read;
         if ((best->count == best->limit && highest < best->items[0].rank) || !look_up(scorer, candidate))
             continue;
         struct related_hit hit = {

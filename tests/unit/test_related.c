@@ -338,7 +338,7 @@ static void a_budget_never_changes_figures(void **state)
     for (int round = 0; round < 100; round++) {
         choose_source(fixture);
         struct related_query query = query_for(fixture);
-        query.postings = 1;
+        query.postings = 400;
         const struct related_hit *hits;
         size_t count;
         assert_int_equal(related_run(fixture->scratch, &query, &hits, &count, NULL), 0);
