@@ -200,6 +200,7 @@ static int finish_pending(struct hot *hot, uint64_t revision, struct error *erro
 
 int hot_commit(struct hot *hot, uint64_t position, struct error *error)
 {
+    hot->attempted = position;
     if (xapian_writer_commit(hot->writer, position, hot->owner, error) != XAPIAN_OK)
         return -1;
     hot->position = position;

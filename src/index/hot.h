@@ -21,8 +21,9 @@ struct hot {
     struct xapian_writer *writer; /* NULL once frozen */
     uint64_t base;                /* holds changes after this revision */
     uint64_t position;            /* up to this one, as of the last commit */
-    uint64_t version;             /* number of commits, for readers */
-    uint32_t documents;           /* committed, dead ones included */
+    uint64_t attempted; /* up to this one a commit was tried: it may have failed and left documents */
+    uint64_t version;   /* number of commits, for readers */
+    uint32_t documents; /* committed, dead ones included */
     struct slice **slices;
     size_t slice_count;
     struct rows_builder *pending_rows; /* NULL: nothing is pending */

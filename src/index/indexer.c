@@ -161,11 +161,21 @@ static int renew_hot(struct index *index, struct error *error)
     return 0;
 }
 
+/* True if a failed commit may have left documents in the active hot segment that the catalog does not have.
+ * Adding them again does no harm, but the next segment would have them, too: ranges of docids must not
+ * overlap, or segments can never be merged. */
+static bool has_leftovers(const struct generation *live)
+{
+    return generation_active(live) != NULL && generation_active(live)->attempted > live->position;
+}
+
 /* The active hot segment is full: the next one takes over, maintenance seals the full one. */
 static int freeze_hot(struct index *index, struct error *error)
 {
     struct generation *live = index->live;
     struct hot *hot;
+    if (has_leftovers(live))
+        return error_set(error, ERROR_UNAVAILABLE, "the hot segment has documents of a commit that failed");
     if (hot_create(index->hot_directory, live->identity, live->position, live->epoch->statistics.epoch,
                    index->hot_sync, &hot, error) != 0)
         return -1;
@@ -355,14 +365,15 @@ static void pause_after_failure(struct index *index)
     pthread_mutex_unlock(&index->lock);
 }
 
-/* The batch is tried again; after some failures in a row with a new hot segment. */
+/* The batch is tried again; after some failures in a row, or if the next batch could be another one, with a
+ * new hot segment. */
 static void recover(struct index *index, unsigned failures, const struct error *error)
 {
     static struct log_limit limit;
     log_limited(&limit, "the index is behind the store, trying again: %s", error->message);
     struct error reason = ERROR_INIT;
-    if (failures % RENEW_AFTER == 0 && generation_active(index->live) != NULL &&
-        renew_hot(index, &reason) != 0)
+    bool renew = failures % RENEW_AFTER == 0 || has_leftovers(index->live);
+    if (renew && generation_active(index->live) != NULL && renew_hot(index, &reason) != 0)
         log_limited(&limit, "a new hot segment cannot be made: %s", reason.message);
     pause_after_failure(index);
 }
