@@ -379,6 +379,12 @@ static float certain_rank(struct scorer *scorer, float floor)
     return dated ? key : lowest_strength(scorer, key);
 }
 
+static uint32_t tagged(const struct scorer *scorer, float threshold)
+{
+    float units = threshold * SUM_ONE;
+    return (scorer->tag << SUM_BITS) + (units < 1 ? 1 : (uint32_t)units);
+}
+
 /* Raises the threshold to what the `limit`-th best candidate has for certain, and drops those below it: they
  * come again if their sums grow past it. To look a row up costs more than to add a posting, so that is done
  * for the best first, and for the others only if too few of these may be shown. */
@@ -396,10 +402,10 @@ static float narrow(struct scorer *scorer, float threshold)
     if (certain <= 0)
         certain = certain_rank(scorer, 0);
     threshold = certain > threshold ? certain : threshold;
+    uint32_t crossing = tagged(scorer, threshold); /* the very number that add_list() compares with */
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (scorer->candidates[i].state != NOT_SHOWN &&
-            sum_of(scorer, scorer->candidates[i].row) >= threshold)
+        if (scorer->candidates[i].state != NOT_SHOWN && scorer->sums[scorer->candidates[i].row] >= crossing)
             scorer->candidates[kept++] = scorer->candidates[i];
     scorer->candidate_count = kept;
     return threshold;
@@ -419,12 +425,6 @@ static float add_candidate(struct scorer *scorer, uint32_t row, float threshold)
                                          scorer->candidate_room, sizeof *scorer->candidates);
     }
     return threshold;
-}
-
-static uint32_t tagged(const struct scorer *scorer, float threshold)
-{
-    float units = threshold * SUM_ONE;
-    return (scorer->tag << SUM_BITS) + (units < 1 ? 1 : (uint32_t)units);
 }
 
 /* The loop that everything else is made for: one addition a posting, and a row that crosses the threshold
