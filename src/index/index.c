@@ -203,7 +203,10 @@ static struct index *make(const struct index_options *options)
 int index_open(const struct index_options *options, struct index **result, struct error *error)
 {
     struct index *index = make(options);
+    struct error reason = ERROR_INIT;
     choose_hot_directory(index);
+    if (xapian_prepare(index->hot_directory, &reason) != XAPIAN_OK)
+        log_warning("no hot segment can be made at present: %s", reason.message);
     struct catch_up *catch_up = NULL;
     int failed = file_make_directory(index->hot_directory, error) != 0 || load_generation(index, error) != 0;
     if (!failed) {

@@ -15,7 +15,8 @@
 /* A query that holds an old snapshot longer than this may have to be repeated (xapian.h, XAPIAN_STALE). */
 #define GRACE_MS 500
 #define RETRY_MS 250
-#define RENEW_AFTER 3 /* failures in a row, then the hot segment is not trusted any more */
+#define RETRY_DOUBLINGS 3 /* a disk that fails costs some memory with each attempt, see xapian_create.cc */
+#define RENEW_AFTER 3     /* failures in a row, then the hot segment is not trusted any more */
 #define SAMPLE_ARTICLES 500
 #define BURST_CHANGES 1000 /* waiting: writes pour in */
 #define BURST_PAUSE_MS 30  /* and have ended when none came for so long */
@@ -356,11 +357,14 @@ static bool is_bulk(struct index *index, uint64_t target)
     return bulk;
 }
 
-static void pause_after_failure(struct index *index)
+/* The longer the more failures there were; not ended by what is written meanwhile. */
+static void pause_after_failure(struct index *index, unsigned failures)
 {
-    struct timespec until = index_deadline(clock_now() + RETRY_MS * NANOSECONDS_PER_MS);
+    unsigned doublings = failures <= RETRY_DOUBLINGS ? failures - 1 : RETRY_DOUBLINGS;
+    int64_t end = clock_now() + (RETRY_MS << doublings) * NANOSECONDS_PER_MS;
+    struct timespec until = index_deadline(end);
     pthread_mutex_lock(&index->lock);
-    if (!atomic_load(&index->stopping))
+    while (!atomic_load(&index->stopping) && index->calls == NULL && clock_now() < end)
         pthread_cond_timedwait(&index->changed, &index->lock, &until);
     pthread_mutex_unlock(&index->lock);
 }
@@ -375,7 +379,7 @@ static void recover(struct index *index, unsigned failures, const struct error *
     bool renew = failures % RENEW_AFTER == 0 || has_leftovers(index->live);
     if (renew && generation_active(index->live) != NULL && renew_hot(index, &reason) != 0)
         log_limited(&limit, "a new hot segment cannot be made: %s", reason.message);
-    pause_after_failure(index);
+    pause_after_failure(index, failures);
 }
 
 void *indexer_main(void *argument)
@@ -386,7 +390,7 @@ void *indexer_main(void *argument)
     struct catch_up *catch_up;
     while ((catch_up = catch_up_new(index, &error)) == NULL && !atomic_load(&index->stopping)) {
         log_error("the indexer cannot read the store, trying again: %s", error.message);
-        pause_after_failure(index);
+        pause_after_failure(index, 1);
     }
     int64_t last_commit = 0;
     unsigned failures = 0;

@@ -45,4 +45,18 @@ int xapian_guard(struct error *error, const char *doing, bool changing, Work &&w
     }
 }
 
+// ---- xapian_create.cc ----
+
+// Puts an empty database into the new directory `path`. As xapian_prepare() fails, too.
+int xapian_create(const std::string &path, struct error *error);
+
+// The directory that holds `path`.
+std::string xapian_parent_of(const std::string &path);
+
+// Before Xapian writes: whether there is room enough that no file of a few hundred bytes fails for that.
+int xapian_check_room(const std::string &directory, struct error *error);
+
+// After a failed commit, before the object goes: keeps it from being destroyed if that would do harm.
+void xapian_keep(const Xapian::WritableDatabase &database, const std::string &path) noexcept;
+
 #endif

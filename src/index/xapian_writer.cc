@@ -17,32 +17,23 @@ struct xapian_writer {
     std::string term; // scratch
 };
 
-static int open_flags(bool create, bool sync)
+static int open_flags(bool sync)
 {
-    return (create ? Xapian::DB_CREATE_OR_OPEN : Xapian::DB_OPEN) | Xapian::DB_BACKEND_GLASS |
-           (sync ? 0 : Xapian::DB_NO_SYNC);
-}
-
-// The directory that holds `path`.
-static std::string parent_of(const std::string &path)
-{
-    size_t end = path.find_last_not_of('/');
-    size_t slash = end == std::string::npos ? std::string::npos : path.rfind('/', end);
-    if (slash == std::string::npos)
-        return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
+    return Xapian::DB_OPEN | Xapian::DB_BACKEND_GLASS | (sync ? 0 : Xapian::DB_NO_SYNC);
 }
 
 int xapian_writer_open(const char *path, bool create, bool sync, struct xapian_writer **writer,
                        struct error *error)
 {
     struct xapian_writer *opened = nullptr;
-    int status = xapian_guard(error, path, false, [&] {
-        opened = new xapian_writer{Xapian::WritableDatabase(path, open_flags(create, sync)), path, sync, {}};
-        opened->database.begin_transaction();
-    });
+    int status = create ? xapian_create(path, error) : XAPIAN_OK;
+    if (status == XAPIAN_OK)
+        status = xapian_guard(error, path, false, [&] {
+            opened = new xapian_writer{Xapian::WritableDatabase(path, open_flags(sync)), path, sync, {}};
+            opened->database.begin_transaction();
+        });
     if (status == XAPIAN_OK && create && sync &&
-        file_sync_directory(parent_of(opened->path).c_str(), error) != 0)
+        file_sync_directory(xapian_parent_of(opened->path).c_str(), error) != 0)
         status = XAPIAN_FAILED;
     if (status != XAPIAN_OK) {
         xapian_writer_close(opened);
@@ -56,6 +47,7 @@ int xapian_writer_open(const char *path, bool create, bool sync, struct xapian_w
 // When Xapian has given up on the object, a new one is opened.
 static void start_over(struct xapian_writer *writer) noexcept
 {
+    xapian_keep(writer->database, writer->path);
     try {
         writer->database.cancel_transaction();
     } catch (...) {
@@ -68,7 +60,7 @@ static void start_over(struct xapian_writer *writer) noexcept
     }
     try {
         writer->database = Xapian::WritableDatabase(); // gives the lock back
-        writer->database = Xapian::WritableDatabase(writer->path, open_flags(false, writer->sync));
+        writer->database = Xapian::WritableDatabase(writer->path, open_flags(writer->sync));
         writer->database.begin_transaction();
     } catch (...) {
         // the next call reports it
@@ -144,11 +136,13 @@ int xapian_writer_add(struct xapian_writer *writer, uint32_t docid, const struct
 int xapian_writer_commit(struct xapian_writer *writer, uint64_t position, const char *owner,
                          struct error *error)
 {
-    int status = xapian_guard(error, writer->path.c_str(), false, [&] {
-        writer->database.set_metadata(position_key, std::to_string(position));
-        writer->database.set_metadata(owner_key, owner);
-        writer->database.commit_transaction();
-    });
+    int status = xapian_check_room(writer->path, error);
+    if (status == XAPIAN_OK)
+        status = xapian_guard(error, writer->path.c_str(), false, [&] {
+            writer->database.set_metadata(position_key, std::to_string(position));
+            writer->database.set_metadata(owner_key, owner);
+            writer->database.commit_transaction();
+        });
     // Xapian renames a file into place and does not sync the directory.
     if (status == XAPIAN_OK && writer->sync && file_sync_directory(writer->path.c_str(), error) != 0)
         status = XAPIAN_FAILED;
@@ -202,7 +196,7 @@ int xapian_compact(const char *const *sources, size_t count, const char *destina
                                      static_cast<unsigned>(Xapian::Compactor::FULL));
     });
     if (status == XAPIAN_OK && (file_sync(destination, error) != 0 ||
-                                file_sync_directory(parent_of(destination).c_str(), error) != 0))
+                                file_sync_directory(xapian_parent_of(destination).c_str(), error) != 0))
         status = XAPIAN_FAILED;
     return status;
 }

@@ -12,9 +12,11 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define WORDS_MAX 64
@@ -99,6 +101,55 @@ static void make_database(struct fixture *fixture, const char *name, uint32_t fi
     for (size_t i = 0; i < count; i++)
         assert_int_equal(add_words(writer, first + (uint32_t)i, texts[i], NULL), XAPIAN_OK);
     finish(writer, first);
+}
+
+/* ---- a disk that takes nothing more ---- */
+
+/* Files may not grow beyond so many bytes, until it is called with RLIM_INFINITY. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Xapian closes the file of a revision that cannot be written, and its number a second time with the object.
+ */
+static void a_failed_commit_closes_no_file_of_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct xapian_writer *writer = new_writer(fixture, "db");
+    assert_int_equal(add_words(writer, 1, "one two three", NULL), XAPIAN_OK);
+    char *revision = path_of(fixture, "db/v.tmp");
+    assert_int_equal(symlink("/dev/full", revision), 0);
+    assert_int_not_equal(xapian_writer_commit(writer, 1, "test", &fixture->error), XAPIAN_OK);
+    int files[20];
+    for (size_t i = 0; i < 20; i++)
+        files[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    xapian_writer_close(writer);
+    for (size_t i = 0; i < 20; i++) {
+        assert_int_not_equal(fcntl(files[i], F_GETFD), -1);
+        close(files[i]);
+    }
+    free(revision);
+}
+
+static void a_database_that_cannot_be_created(void **state)
+{
+    struct fixture *fixture = *state;
+    struct xapian_writer *writer = NULL;
+    assert_int_equal(xapian_prepare(fixture->directory, NULL), XAPIAN_OK);
+    char *path = path_of(fixture, "db");
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(0);
+    assert_int_equal(xapian_writer_open(path, true, false, &writer, &fixture->error), XAPIAN_FAILED);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(fixture->error.code, ERROR_UNAVAILABLE);
+    assert_int_equal(xapian_writer_open(path, true, false, &writer, &fixture->error), XAPIAN_OK);
+    assert_int_equal(add_words(writer, 1, "one two three", NULL), XAPIAN_OK);
+    finish(writer, 1);
+    free(path);
 }
 
 /* ---- trees ---- */
@@ -695,6 +746,8 @@ int main(void)
         TEST(what_is_committed_stays),
         TEST(a_database_has_one_writer),
         TEST(bad_documents_are_refused),
+        TEST(a_failed_commit_closes_no_file_of_others),
+        TEST(a_database_that_cannot_be_created),
         TEST(everything_can_be_listed),
         TEST(operators),
         TEST(names_do_not_score),
