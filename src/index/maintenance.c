@@ -411,6 +411,8 @@ static struct decision decide(struct index *index, int64_t now, const struct ins
     }
     decision.merge = merge_choose(live->segments, live->segment_count, index->tuning.merge_factor,
                                   index->tuning.hot_articles);
+    if (decision.merge.count == 0 && idle && !index->reindex.running)
+        decision.merge = merge_choose_idle(live->segments, live->segment_count);
     if (decision.merge.count != 0) {
         decision.work = WORK_MERGE;
         return decision;

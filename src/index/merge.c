@@ -51,6 +51,20 @@ struct merge merge_choose(struct segment *const *segments, size_t count, size_t 
     return (struct merge){0, 0};
 }
 
+struct merge merge_choose_idle(struct segment *const *segments, size_t count)
+{
+    for (size_t last = count; last-- > 1;) {
+        size_t first = last;
+        uint64_t rows = segments[last]->slice->rows->count;
+        while (first > 0 && segments[first - 1]->slice->rows->count < 2 * rows &&
+               rows + segments[first - 1]->slice->rows->count < ROWS_MAX)
+            rows += segments[--first]->slice->rows->count;
+        if (first < last)
+            return (struct merge){first, last - first + 1};
+    }
+    return (struct merge){0, 0};
+}
+
 int merge_segments(const struct generation *generation, const char *name, struct segment *const *segments,
                    size_t count, uint64_t revision, struct segment **result, struct error *error)
 {

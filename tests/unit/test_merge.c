@@ -17,8 +17,9 @@
 
 #define SEGMENTS_MAX 12
 
-/* Which of segments with so many rows are merged, with factor 4 and 100 articles in the hot segment. */
-static void check_choice(const uint32_t *sizes, size_t count, size_t first, size_t chosen)
+/* Which of segments with so many rows are merged, with factor 4 and 100 articles in the hot segment, or when
+ * idle. */
+static void check_choice(bool idle, const uint32_t *sizes, size_t count, size_t first, size_t chosen)
 {
     static struct segment segments[SEGMENTS_MAX];
     static struct slice slices[SEGMENTS_MAX];
@@ -31,19 +32,21 @@ static void check_choice(const uint32_t *sizes, size_t count, size_t first, size
         segments[i].slice = &slices[i];
         list[i] = &segments[i];
     }
-    struct merge merge = merge_choose(list, count, 4, 100);
+    struct merge merge = idle ? merge_choose_idle(list, count) : merge_choose(list, count, 4, 100);
     if (merge.count != chosen || (chosen != 0 && merge.first != first))
         fail_msg("%zu from %zu, not %zu from %zu", merge.count, merge.first, chosen, first);
 }
 
-#define CHOICE(first, chosen, ...)                                                                           \
-    check_choice((const uint32_t[]){__VA_ARGS__},                                                            \
+#define CHOICE(first, chosen, ...) CHOICE_OF(false, first, chosen, __VA_ARGS__)
+#define IDLE_CHOICE(first, chosen, ...) CHOICE_OF(true, first, chosen, __VA_ARGS__)
+#define CHOICE_OF(idle, first, chosen, ...)                                                                  \
+    check_choice(idle, (const uint32_t[]){__VA_ARGS__},                                                      \
                  sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), first, chosen)
 
 static void neighbours_of_a_size_are_merged(void **state)
 {
     (void)state;
-    check_choice(NULL, 0, 0, 0);
+    check_choice(false, NULL, 0, 0, 0);
     CHOICE(0, 0, 100);
     CHOICE(0, 0, 100, 100, 100);
     CHOICE(0, 4, 100, 100, 100, 100);
@@ -74,6 +77,22 @@ static void no_segment_grows_beyond_what_a_posting_can_name(void **state)
     CHOICE(0, 0, 8000000, 8000000, 8000000);
     CHOICE(0, 0, 8000000, 8000000, 8000000, 8000000);
     CHOICE(0, 4, 4000000, 4000000, 4000000, 4000000);
+}
+
+static void an_idle_index_has_few_segments(void **state)
+{
+    (void)state;
+    check_choice(true, NULL, 0, 0, 0);
+    IDLE_CHOICE(0, 0, 100);
+    IDLE_CHOICE(0, 2, 100, 100);
+    IDLE_CHOICE(0, 2, 199, 100);
+    IDLE_CHOICE(0, 0, 200, 100);
+    IDLE_CHOICE(0, 0, 90000, 10000, 500);
+    IDLE_CHOICE(0, 10, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100);
+    IDLE_CHOICE(1, 3, 1000, 100, 100, 300);
+    IDLE_CHOICE(0, 2, 100, 100, 10);              /* not the newest ones, but others */
+    IDLE_CHOICE(0, 0, 16000000, 9000000);         /* more than a posting can name */
+    IDLE_CHOICE(1, 2, 9000000, 8000000, 8000000); /* as many as it can */
 }
 
 /* Sealing one segment after the other leaves few of them, and each row is copied few times. */
@@ -288,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_of_a_size_are_merged),
         cmocka_unit_test(larger_tiers_wait_for_their_number),
+        cmocka_unit_test(an_idle_index_has_few_segments),
         cmocka_unit_test(no_segment_grows_beyond_what_a_posting_can_name),
         cmocka_unit_test(segments_stay_few),
         cmocka_unit_test_setup_teardown(searches_give_the_same_results, set_up, tear_down),
