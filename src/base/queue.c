@@ -48,10 +48,10 @@ static bool push(struct queue *queue, void *item, bool wake)
     if (accepted) {
         queue->items[(queue->first + queue->count) % queue->capacity] = item;
         queue->count++;
-        if (wake)
-            pthread_cond_signal(&queue->not_empty);
     }
     pthread_mutex_unlock(&queue->lock);
+    if (accepted && wake) /* not before: who is woken needs the lock at once */
+        pthread_cond_signal(&queue->not_empty);
     return accepted;
 }
 
@@ -68,9 +68,10 @@ bool queue_push_quietly(struct queue *queue, void *item)
 void queue_wake(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
-    if (queue->count > 0)
-        pthread_cond_signal(&queue->not_empty);
+    bool waiting = queue->count > 0;
     pthread_mutex_unlock(&queue->lock);
+    if (waiting)
+        pthread_cond_signal(&queue->not_empty);
 }
 
 /* The lock is held. Returns once there is an item, or the queue is closed, or the deadline has passed. */

@@ -57,6 +57,22 @@ static bool sections_fit(struct features *features)
            vector_weights == vector_features && norms == rows * (GROUP_COUNT + 1) && originals == rows;
 }
 
+static void bound_norms(struct features *features)
+{
+    uint16_t least = UINT16_MAX;
+    uint16_t most = 1;
+    for (size_t i = 0; i < (size_t)features->row_count * (GROUP_COUNT + 1); i++) {
+        uint16_t norm = i % (GROUP_COUNT + 1) != GROUP_COUNT ? features->norms[i] : 0;
+        least = norm != 0 && norm < least ? norm : least;
+        most = norm > most ? norm : most;
+    }
+    features->norm_most = most;
+    features->norm_least = least <= most ? least : most;
+    if (features->norm_least <
+        most * 3U / 4) /* a damaged file: the figures made of these must not overflow */
+        features->norm_least = (uint16_t)(most * 3U / 4);
+}
+
 int features_open(const char *data, size_t length, struct features *features, struct error *error)
 {
     memset(features, 0, sizeof *features);
@@ -72,6 +88,7 @@ int features_open(const char *data, size_t length, struct features *features, st
     features->epoch = header->epoch;
     if (!sections_fit(features))
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: features do not fit together");
+    bound_norms(features);
     return 0;
 }
 

@@ -26,6 +26,8 @@ struct features {
     const uint8_t *vector_weights;
     const uint16_t *norms;     /* GROUP_COUNT + 1 for each row, the last unused */
     const uint32_t *originals; /* see features_original() */
+    uint16_t norm_least;       /* of all rows and groups, zeros left out; 1 if there are no others */
+    uint16_t norm_most;
 };
 
 int features_open(const char *data, size_t length, struct features *features, struct error *error);

@@ -133,8 +133,8 @@ struct merge {
 struct merge merge_choose(struct segment *const *segments, size_t count, size_t merge_factor,
                           size_t hot_articles);
 /* The same for an index that has nothing else to do: every query looks into every segment, so few are better.
- * Afterwards each has at least twice as many rows as the one behind it, and a row has been copied about once
- * for each doubling of the collection. */
+ * Afterwards each has at least four times as many rows as the one behind it, and a row has been copied about
+ * three times for each doubling of the collection. */
 struct merge merge_choose_idle(struct segment *const *segments, size_t count);
 /* The segments joined into a new one (new; NULL if no row lives any more). */
 int merge_segments(const struct generation *generation, const char *name, struct segment *const *segments,

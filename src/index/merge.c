@@ -51,12 +51,15 @@ struct merge merge_choose(struct segment *const *segments, size_t count, size_t 
     return (struct merge){0, 0};
 }
 
+/* A segment this many times as large as what is behind it stays as it is. */
+#define IDLE_RATIO 4
+
 struct merge merge_choose_idle(struct segment *const *segments, size_t count)
 {
     for (size_t last = count; last-- > 1;) {
         size_t first = last;
         uint64_t rows = segments[last]->slice->rows->count;
-        while (first > 0 && segments[first - 1]->slice->rows->count < 2 * rows &&
+        while (first > 0 && segments[first - 1]->slice->rows->count < IDLE_RATIO * rows &&
                rows + segments[first - 1]->slice->rows->count < ROWS_MAX)
             rows += segments[--first]->slice->rows->count;
         if (first < last)

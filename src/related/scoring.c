@@ -11,16 +11,11 @@
 /*
  * A row's sum is an upper bound of its strength, 1 - (1 - x)(1 - y)(1 - z) <= x + y + z, in units of
  * 1 / SUM_ONE. Its upper bits are the tag of the run that wrote it: an older one counts as zero, so nothing
- * has to be cleared after a run. x + y + z <= 3 and the slack of the norms below: less than 4.
+ * has to be cleared after a run. x + y + z <= 3, and with the shortest norm instead of the row's less than 4.
  */
 #define SUM_BITS 22
 #define SUM_ONE ((float)(1U << (SUM_BITS - 2)))
 #define TAG_MAX ((1U << (32 - SUM_BITS)) - 1)
-
-/* A row's norms are looked at only when it is a candidate. Rounding moves each component by at most a half,
- * so stored lengths lie near FEATURE_SCALE, well within these. */
-#define NORM_LEAST (FEATURE_SCALE * NORM_SCALE * 0.9F)
-#define NORM_MOST (FEATURE_SCALE * NORM_SCALE * 1.1F)
 
 /* Candidates are looked through when there are this many more than wanted. */
 #define CANDIDATES_MORE 256
@@ -118,12 +113,14 @@ const uint32_t *scorer_numbers(const struct scorer *scorer, uint32_t slice_numbe
 
 /* ---- lists ---- */
 
-/* What a weight of 1 on both sides adds to the strength at most. */
-static float unit_of(const struct related_query *query, enum feature_group group)
+/* What a weight of 1 on both sides adds to the strength at most. A row's norms are looked at only when it is
+ * compared: here it has the slice's shortest. */
+static float unit_of(const struct scorer *scorer, enum feature_group group)
 {
-    float norm = (float)query->source->norms[group];
+    const struct related_query *query = scorer->query;
+    float norm = (float)query->source->norms[group] * (float)scorer->slice->features.norm_least;
     const float weights[GROUP_COUNT] = {query->weights.tags, query->weights.entities, query->weights.terms};
-    return norm > 0 ? weights[group] * NORM_SCALE * NORM_SCALE / (norm * NORM_LEAST) : 0;
+    return norm > 0 ? weights[group] * NORM_SCALE * NORM_SCALE / norm : 0;
 }
 
 /* Rounded up, and never nothing: a row that was touched can be told from one that was not. */
@@ -163,7 +160,7 @@ static size_t find_lists(struct scorer *scorer, uint32_t *numbers)
     const struct feature_vector *source = scorer->query->source;
     float units[GROUP_COUNT];
     for (int group = 0; group < GROUP_COUNT; group++)
-        units[group] = unit_of(scorer->query, (enum feature_group)group);
+        units[group] = unit_of(scorer, (enum feature_group)group);
     size_t count = 0;
     prefetch_lists(scorer);
     for (size_t i = 0; i < source->count; i++) {
@@ -289,9 +286,10 @@ static float sum_of(const struct scorer *scorer, uint32_t row)
  * parts equal, which makes most of (1 - x)(1 - y)(1 - z) by the inequality of the means. */
 static float lowest_strength(const struct scorer *scorer, float sum)
 {
+    float most = (float)scorer->slice->features.norm_most;
     float rounding =
-        sqrtf((float)(GROUP_COUNT * scorer->query->source->count)) * (NORM_MOST / NORM_SCALE) / SUM_ONE;
-    float parts = (sum - rounding) * (NORM_LEAST / NORM_MOST);
+        sqrtf((float)(GROUP_COUNT * scorer->query->source->count)) * (most / NORM_SCALE) / SUM_ONE;
+    float parts = (sum - rounding) * ((float)scorer->slice->features.norm_least / most);
     if (parts <= 0)
         return 0;
     float rest = 1 - parts / 3;
@@ -414,8 +412,12 @@ static float narrow(struct scorer *scorer, float threshold)
 /* Where narrowing did not help, there is to be room for as many again. */
 static float add_candidate(struct scorer *scorer, uint32_t row, float threshold)
 {
+    const struct slice *slice = scorer->slice;
     scorer->candidates[scorer->candidate_count++] =
         (struct candidate){.row = row, .state = NOT_LOOKED_UP, .recency = 1};
+    __builtin_prefetch(&slice->shared->died[row]); /* for look_up() and compare(), some time from now */
+    __builtin_prefetch(&slice->rows->docids[row]);
+    __builtin_prefetch(&slice->features.vector_starts[row]);
     if (scorer->candidate_count < scorer->candidate_room)
         return threshold;
     threshold = narrow(scorer, threshold);
@@ -498,20 +500,25 @@ static void compare(const struct scorer *scorer, uint32_t row, struct related_hi
     related_fill(hit, sums, source->norms, features_norms(features, row), &scorer->query->weights);
 }
 
-static int highest_first(const void *left, const void *right)
-{
-    const struct candidate *a = left;
-    const struct candidate *b = right;
-    return (a->sum < b->sum) - (a->sum > b->sum);
-}
-
-/* The likely best first: with them among the best hits most of the others need not be compared. */
+/* The likely best come to the front, as many as are wanted: with them among the best hits most of the others
+ * need not be compared. */
 static void order_candidates(struct scorer *scorer)
 {
-    for (size_t i = 0; i < scorer->candidate_count; i++)
-        scorer->candidates[i].sum = sum_of(scorer, scorer->candidates[i].row);
-    if (scorer->candidate_count > 1)
-        qsort(scorer->candidates, scorer->candidate_count, sizeof *scorer->candidates, highest_first);
+    size_t count = scorer->candidate_count;
+    size_t limit = scorer->query->limit;
+    scorer->keys = memory_grow(scorer->keys, &scorer->key_capacity, count, sizeof *scorer->keys);
+    for (size_t i = 0; i < count; i++)
+        scorer->keys[i] = scorer->candidates[i].sum = sum_of(scorer, scorer->candidates[i].row);
+    if (count <= limit)
+        return;
+    float least = select_key(scorer->keys, count, limit);
+    for (size_t i = 0, front = 0; i < count; i++) {
+        struct candidate moved = scorer->candidates[i];
+        if (moved.sum < least)
+            continue;
+        scorer->candidates[i] = scorer->candidates[front];
+        scorer->candidates[front++] = moved;
+    }
 }
 
 /* Vectors lie all over a large file: their lines are asked for some candidates ahead. */

@@ -85,11 +85,11 @@ static void an_idle_index_has_few_segments(void **state)
     check_choice(true, NULL, 0, 0, 0);
     IDLE_CHOICE(0, 0, 100);
     IDLE_CHOICE(0, 2, 100, 100);
-    IDLE_CHOICE(0, 2, 199, 100);
-    IDLE_CHOICE(0, 0, 200, 100);
+    IDLE_CHOICE(0, 2, 399, 100);
+    IDLE_CHOICE(0, 0, 400, 100);
     IDLE_CHOICE(0, 0, 90000, 10000, 500);
     IDLE_CHOICE(0, 10, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100);
-    IDLE_CHOICE(1, 3, 1000, 100, 100, 300);
+    IDLE_CHOICE(1, 3, 2000, 100, 100, 300);
     IDLE_CHOICE(0, 2, 100, 100, 10);              /* not the newest ones, but others */
     IDLE_CHOICE(0, 0, 16000000, 9000000);         /* more than a posting can name */
     IDLE_CHOICE(1, 2, 9000000, 8000000, 8000000); /* as many as it can */
