@@ -400,8 +400,10 @@ void *indexer_main(void *argument)
         if (target == 0 || atomic_load(&index->stopping))
             continue;
         last_commit = clock_now();
-        int result = is_bulk(index, target) ? index_bulk(index, catch_up, target, &error)
-                                            : index_batch(index, catch_up, target, &error);
+        /* what fails in bulk may do in small pieces, and the other way round */
+        bool bulk = is_bulk(index, target) && failures % 2 == 0;
+        int result =
+            bulk ? index_bulk(index, catch_up, target, &error) : index_batch(index, catch_up, target, &error);
         failures = result == 0 ? 0 : failures + 1;
         if (result != 0 && !atomic_load(&index->stopping))
             recover(index, failures, &error);

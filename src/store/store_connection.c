@@ -28,7 +28,8 @@ static const char *const writer_sql[WRITER_STATEMENT_COUNT] = {
     [READ] = "SELECT " STORE_ROW_COLUMNS " FROM articles a WHERE a.id = ?1",
     [ADD_CHANGE] =
         "INSERT INTO changes(revision, id, previous, deleted, articles) VALUES(?1, ?2, ?3, ?4, ?5)",
-    [ADD_ARTICLE] = "INSERT INTO articles(revision, id, text, crc32c) VALUES(?1, ?2, ?3, ?4)",
+    [ADD_ARTICLE] =
+        "INSERT INTO articles(revision, id, text, crc32c) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO NOTHING",
     [REMOVE_ARTICLE] = "DELETE FROM articles WHERE revision = ?1",
     [READ_VIEWS] = "SELECT views FROM views WHERE id = ?1",
     [SET_VIEWS] =

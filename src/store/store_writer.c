@@ -193,9 +193,12 @@ static int remove_version(struct store_writer *writer, uint64_t revision, struct
     return run(writer, REMOVE_ARTICLE, "remove an article", error);
 }
 
+/* Adds nothing if there is an article with this id. */
 static int add_version(struct store_writer *writer, uint64_t revision, const char *id, const char *text,
                        size_t length, struct error *error)
 {
+    if (writer->failed)
+        return repeat_failure(writer, error);
     sqlite3_stmt *statement = writer->statements[ADD_ARTICLE];
     store_sqlite_bind_integer(statement, 1, revision);
     store_sqlite_bind_id(statement, 2, id);
@@ -214,22 +217,35 @@ int store_views_set(struct store_writer *writer, const char *id, int64_t views, 
     return run(writer, SET_VIEWS, "count views", error);
 }
 
+/* Most articles are new: what the id's index says is found out by adding. */
+static int add_or_find(struct store_writer *writer, uint64_t revision, const char *id, const char *text,
+                       size_t length, uint64_t *previous, struct error *error)
+{
+    *previous = 0;
+    if (add_version(writer, revision, id, text, length, error) != 0)
+        return -1;
+    return sqlite3_changes(writer->db) != 0 ? 0 : find_article(writer, id, previous, error);
+}
+
 int store_put(struct store_writer *writer, const char *id, const char *text, size_t length, int64_t views,
               int64_t if_revision, struct store_change *change, struct error *error)
 {
-    uint64_t previous;
+    uint64_t previous = 0;
+    uint64_t revision = writer->pending.head + 1;
     if (length > TEXT_MAX)
         return error_set(error, ERROR_TOO_LARGE,
                          "an article of %zu bytes is larger than the store's limit of %zu", length, TEXT_MAX);
-    if (store_views_settle(writer, id, error) != 0 || find_article(writer, id, &previous, error) != 0 ||
-        check_revision(if_revision, previous, error) != 0 || check_room(writer, error) != 0)
+    if (store_views_settle(writer, id, error) != 0 || check_room(writer, error) != 0)
         return -1;
-    *change = (struct store_change){writer->pending.head + 1, previous, false};
+    int result = if_revision > 0 ? find_article(writer, id, &previous, error)
+                                 : add_or_find(writer, revision, id, text, length, &previous, error);
+    if (result != 0 || check_revision(if_revision, previous, error) != 0)
+        return -1;
+    if (previous != 0 && (remove_version(writer, previous, error) != 0 ||
+                          add_version(writer, revision, id, text, length, error) != 0))
+        return -1;
+    *change = (struct store_change){revision, previous, false};
     if (add_change(writer, id, change, error) != 0)
-        return -1;
-    if (previous != 0 && remove_version(writer, previous, error) != 0)
-        return -1;
-    if (add_version(writer, change->revision, id, text, length, error) != 0)
         return -1;
     return views >= 0 ? store_views_set(writer, id, views, error) : 0;
 }
