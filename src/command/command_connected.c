@@ -172,6 +172,7 @@ static int write_timeline(struct worker *worker, const struct related_options *o
         pinned++;
     qsort(events + pinned, count - pinned, sizeof *events, compare_dates);
     int status = 0;
+    suggestions_prefetch(events, count);
     json_key(reply, "timeline");
     json_begin_array(reply);
     for (size_t i = 0; i < count && status == 0; i++)

@@ -19,6 +19,7 @@ static size_t candidates(const struct related_options *options, double diversity
 static int write_suggestions(struct worker *worker, struct related_options *options, size_t count,
                              struct json_writer *reply, struct error *error)
 {
+    suggestions_prefetch(options->hits, count);
     json_key(reply, "related");
     json_begin_array(reply);
     for (size_t i = 0; i < count; i++)

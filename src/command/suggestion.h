@@ -17,6 +17,9 @@ struct suggestion_style {
     uint32_t source_story;       /* of the source article; 0: it is not stored, or there are several */
 };
 
+/* Before hits are written: their cards lie all over a large file, and are on their way at once then. */
+void suggestions_prefetch(const struct related_hit *hits, size_t count);
+
 /* Writes one object. unavailable if the store is needed and cannot be read. */
 int suggestion_write(struct worker *worker, const struct feature_vector *source,
                      const struct related_hit *hit, const struct suggestion_style *style,

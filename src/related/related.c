@@ -175,13 +175,27 @@ static size_t position_of(uint32_t number, const uint32_t *numbers, size_t count
     return found;
 }
 
+/* Which of a few bits the numbers have: most that are not in the list are known by theirs. */
+#define SIEVE_WORDS 16
+
+static size_t sieve_bit(uint32_t number)
+{
+    return number % (SIEVE_WORDS * 64);
+}
+
 static size_t match_row(const struct feature_vector *source, const uint32_t *numbers,
                         const struct features *features, uint32_t row, struct shared_feature *shared,
                         size_t limit)
 {
+    uint64_t sieve[SIEVE_WORDS] = {0};
+    for (size_t i = 0; i < source->count; i++)
+        sieve[sieve_bit(numbers[i]) / 64] |= UINT64_C(1) << (sieve_bit(numbers[i]) % 64);
     size_t count = 0;
     for (uint32_t at = features->vector_starts[row]; at < features->vector_starts[row + 1] && count < limit;
          at++) {
+        size_t bit = sieve_bit(features->vector_features[at]);
+        if ((sieve[bit / 64] >> (bit % 64) & 1) == 0)
+            continue;
         size_t position = position_of(features->vector_features[at], numbers, source->count);
         if (position == source->count)
             continue;

@@ -1,0 +1,99 @@
+/* comparing.c - exact strengths, through the candidates' own vectors. */
+#include "related/scoring_private.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+#define PLACES_EACH 8 /* mostly free: a number that is not there is known by one look */
+
+static size_t place_of(const struct scorer *scorer, uint32_t number)
+{
+    return (size_t)(number * UINT64_C(0x9E3779B97F4A7C15) >> 32) & scorer->place_mask; /* Fibonacci hashing */
+}
+
+static void set_places(struct scorer *scorer, const uint32_t *numbers)
+{
+    size_t source = scorer->query->source->count;
+    size_t count = 64;
+    while (count < source * PLACES_EACH)
+        count *= 2;
+    scorer->places = memory_grow(scorer->places, &scorer->place_capacity, count, sizeof *scorer->places);
+    scorer->place_mask = count - 1;
+    memset(scorer->places, 0xff, count * sizeof *scorer->places);
+    for (size_t i = 0; i < source; i++) {
+        size_t at = place_of(scorer, numbers[i]);
+        while (scorer->places[at].number != DICTIONARY_NONE)
+            at = (at + 1) & scorer->place_mask;
+        scorer->places[at] = (struct place){numbers[i], (uint32_t)i};
+    }
+}
+
+/* The source's feature with this number, or NULL. */
+static const struct feature *find_place(const struct scorer *scorer, uint32_t number)
+{
+    for (size_t at = place_of(scorer, number); scorer->places[at].number != DICTIONARY_NONE;
+         at = (at + 1) & scorer->place_mask)
+        if (scorer->places[at].number == number)
+            return &scorer->query->source->items[scorer->places[at].position];
+    return NULL;
+}
+
+static void compare(const struct scorer *scorer, uint32_t row, struct related_hit *hit)
+{
+    const struct features *features = &scorer->slice->features;
+    const struct feature_vector *source = scorer->query->source;
+    uint32_t sums[GROUP_COUNT] = {0};
+    for (uint32_t at = features->vector_starts[row]; at < features->vector_starts[row + 1]; at++) {
+        const struct feature *feature = find_place(scorer, features->vector_features[at]);
+        if (feature == NULL)
+            continue;
+        sums[feature_group(feature->kind)] += (uint32_t)feature->weight * features->vector_weights[at];
+    }
+    related_fill(hit, sums, source->norms, features_norms(features, row), &scorer->query->weights);
+}
+
+/* Vectors lie all over a large file: their lines are asked for some candidates ahead. */
+#define AHEAD 8
+
+static void prefetch_vector(const struct scorer *scorer, size_t candidate)
+{
+    const struct features *features = &scorer->slice->features;
+    if (candidate + AHEAD < scorer->candidate_count) {
+        uint32_t later = scorer->candidates[candidate + AHEAD].row;
+        __builtin_prefetch(&features->vector_starts[later]);
+        __builtin_prefetch(&scorer->slice->shared->died[later]);
+        __builtin_prefetch(&scorer->slice->rows->docids[later]);
+    }
+    if (candidate >= scorer->candidate_count)
+        return;
+    uint32_t row = scorer->candidates[candidate].row;
+    uint32_t start = features->vector_starts[row];
+    for (uint32_t at = start; at < start + 64; at += 16)
+        __builtin_prefetch(&features->vector_features[at]);
+    __builtin_prefetch(&features->vector_weights[start]);
+    __builtin_prefetch(features_norms(features, row));
+}
+
+void compare_candidates(struct scorer *scorer, const uint32_t *numbers, uint32_t slice_number,
+                        float threshold, struct best_hits *best)
+{
+    const struct related_query *query = scorer->query;
+    set_places(scorer, numbers);
+    candidates_narrow(scorer, threshold);
+    candidates_order(scorer);
+    for (size_t i = 0; i < scorer->candidate_count; i++) {
+        struct candidate *candidate = &scorer->candidates[i];
+        prefetch_vector(scorer, i + AHEAD / 2);
+        float highest = candidate->sum * candidate->recency / scorer->read;
+        if ((best->count == best->limit && highest < best->items[0].rank) ||
+            !candidate_look_up(scorer, candidate))
+            continue;
+        struct related_hit hit = {
+            .slice = scorer->slice, .slice_number = slice_number, .row = candidate->row};
+        compare(scorer, candidate->row, &hit);
+        hit.rank = hit.strength * candidate->recency;
+        if (hit.strength >= query->min_strength)
+            best_hits_keep(best, &hit);
+    }
+}
