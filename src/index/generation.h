@@ -83,6 +83,9 @@ void generation_remove_hot(struct generation *generation, size_t number); /* fre
  * them is on disk and nobody reads them. Call before the segment or hot segment is released. */
 void generation_retire(struct generation *generation, struct segment_place *place);
 
+/* The version dies at `revision`; false if it is not here. */
+bool generation_bury(struct generation *generation, uint32_t docid, uint32_t revision);
+
 /*
  * What a change means for the older versions of its article: they die at its revision, if the version it
  * wrote is here or it deleted the article. A version that had already been replaced when its batch was read
