@@ -156,13 +156,10 @@ class Bench:
     def build_reference(self):
         os.makedirs(self.path("reference"), exist_ok=True)
         environment = dict(os.environ, XAPIAN_FLUSH_THRESHOLD=FLUSH_THRESHOLD)
-        built = self.tool("reference", "build", self.corpus, self.path("reference"), env=environment)
+        mode = "build-light" if self.options.light else "build"
+        built = self.tool("reference", mode, self.corpus, self.path("reference"), env=environment)
         shutil.rmtree(self.path("reference/growing"), ignore_errors=True)
         return built
-
-    def borrow_reference(self):
-        os.makedirs(self.path("reference"), exist_ok=True)
-        return self.tool("reference", "borrow", self.daemon.data, self.path("reference"))
 
     def prepare(self):
         say("making the corpus")
@@ -177,10 +174,7 @@ class Bench:
             self.table.add("reindex", reference=f"{seconds:.1f} s", ratio=f"{self.articles / seconds:,.0f} articles/s")
         self.daemon.wait_settled()
         self.reference = {}
-        if self.options.borrow:
-            say("compacting the index into the reference database")
-            self.reference = self.remember("reference-build", self.borrow_reference)
-        elif self.wants("import") or self.wants("search") or self.wants("related"):
+        if self.wants("import") or self.wants("search") or self.wants("related"):
             say("building the reference database with Xapian alone")
             self.reference = self.remember("reference-build", self.build_reference)
 
@@ -402,14 +396,14 @@ def read_options():
     parser.add_argument("--quick", action="store_true", help="20,000 articles")
     parser.add_argument("--generated", action="store_true", help="made-up articles, even where there are real ones")
     parser.add_argument("--reindex", action="store_true", help="REINDEX before measuring")
-    parser.add_argument("--borrow", action="store_true",
-                        help="the reference database is storyd's own segments, compacted: for RELATED alone")
+    parser.add_argument("--light", action="store_true",
+                        help="a reference database without positions: for RELATED alone, in less time")
     parser.add_argument("--keep", metavar="DIR", help="use this directory, and what an earlier run left there")
     parser.add_argument("--only", metavar="SECTION", action="append", choices=SECTIONS,
                         help="measure only this: " + ", ".join(SECTIONS))
     options = parser.parse_args()
-    if options.borrow and set(options.only or SECTIONS) & {"import", "search"}:
-        parser.error("--borrow goes with --only, without the sections import and search")
+    if options.light and set(options.only or SECTIONS) & {"import", "search"}:
+        parser.error("--light goes with --only, without the sections import and search")
     if options.articles == 0:
         options.articles = 20000 if options.quick else 200000
     return options

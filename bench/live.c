@@ -3,8 +3,6 @@
 #include "base/memory.h"
 #include "index/generation.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 bool live_open(struct live *live, const char *data, struct error *error)
@@ -34,28 +32,4 @@ void live_close(struct live *live)
         segment_release(live->segments[i]);
     free(live->segments);
     *live = (struct live){.count = 0};
-}
-
-const char *live_xapian_path(const struct live *live, size_t segment)
-{
-    return live->segments[segment]->place->xapian_path;
-}
-
-bool live_write_ids(const struct live *live, const char *path, struct error *error)
-{
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot write %s", path);
-        return false;
-    }
-    for (size_t i = 0; i < live->count; i++) {
-        const struct rows *rows = live->segments[i]->slice->rows;
-        for (uint32_t row = 0; row < rows->count; row++) {
-            size_t length;
-            const char *id = rows_id(rows, row, &length);
-            fprintf(file, "%u %.*s\n", rows->docids[row], (int)length, id);
-        }
-    }
-    fclose(file);
-    return true;
 }

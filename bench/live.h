@@ -19,8 +19,4 @@ struct live {
 bool live_open(struct live *live, const char *data, struct error *error);
 void live_close(struct live *live);
 
-const char *live_xapian_path(const struct live *live, size_t segment);
-/* "DOCID ID" of every row, a line each. */
-bool live_write_ids(const struct live *live, const char *path, struct error *error);
-
 #endif

@@ -3,8 +3,8 @@
 // C++ lives in src/index/xapian*.cc alone; this benchmark is the one exception, because it measures Xapian's
 // own interface without storyd's wrapper.
 //
-//   reference build ARTICLES DIRECTORY [LIMIT]   one database of the articles, on one core, then compacted
-//   reference borrow DATA DIRECTORY              the sealed segments of the index in DATA, compacted into one
+//   reference build ARTICLES DIRECTORY           one database of the articles, on one core, then compacted
+//   reference build-light ARTICLES DIRECTORY     the same without positions
 //   reference run DIRECTORY REQUESTS [COUNT]     the same SEARCH and RELATED lines that storyd gets
 //
 // Documents have the terms that storyd indexes, made by the same code; the wdf is the plain term frequency (a
@@ -12,8 +12,8 @@
 // they add to the score of a RELATED. The date is a value, the card is the document's data. Each query
 // fetches the data of its ten documents. The docid is the number of the article's line.
 //
-// A borrowed database saves the hours that Xapian takes to index a million articles. It has storyd's wdf, no
-// dates and no document data, so it serves for RELATED only, and is a little quicker than one of its own.
+// Positions are most of what Xapian writes, and RELATED's OR does not read them: without them a million
+// articles are indexed in a part of an hour.
 
 #include <algorithm>
 #include <cmath>
@@ -36,7 +36,6 @@ extern "C" {
 #include "base/clock.h"
 #include "base/date.h"
 #include "lines.h"
-#include "live.h"
 #include "query/query.h"
 #include "samples.h"
 #include "text/analyse.h"
@@ -60,8 +59,9 @@ double seconds_of(int64_t nanoseconds)
 class builder
 {
   public:
-    explicit builder(const std::string &directory)
-        : database(directory + "/growing", Xapian::DB_CREATE_OR_OVERWRITE | Xapian::DB_BACKEND_GLASS),
+    builder(const std::string &directory, bool positions)
+        : with_positions(positions),
+          database(directory + "/growing", Xapian::DB_CREATE_OR_OVERWRITE | Xapian::DB_BACKEND_GLASS),
           ids(fopen((directory + "/ids").c_str(), "w"))
     {
     }
@@ -111,6 +111,7 @@ class builder
                static_cast<double>(added) / all);
     }
 
+    const bool with_positions;
     Xapian::WritableDatabase database;
 
   private:
@@ -121,7 +122,7 @@ class builder
             const struct analysed_term &term = analysis.terms[i];
             const std::string text(term.text, term.length);
             double count = term.body_count + title_weight * term.title_count;
-            for (uint32_t k = 0; k < term.position_count; k++)
+            for (uint32_t k = 0; with_positions && k < term.position_count; k++)
                 document.add_posting(text, term.positions[k], 0);
             bool is_tag = text[0] == term_fields[FIELD_TAG].prefix[0];
             document.add_term(text, is_tag ? 1 : static_cast<Xapian::termcount>(std::lround(count)));
@@ -140,11 +141,11 @@ class builder
     size_t added = 0;
 };
 
-int build(const std::string &articles, const std::string &directory, size_t limit)
+int build(const std::string &articles, const std::string &directory, bool with_positions)
 {
     struct lines lines;
-    lines_load(&lines, articles.c_str(), limit);
-    builder builder(directory);
+    lines_load(&lines, articles.c_str(), 0);
+    builder builder(directory, with_positions);
     for (size_t i = 0; i < lines.count; i++)
         builder.add(lines.items[i], static_cast<Xapian::docid>(i + 1));
     builder.commit();
@@ -154,26 +155,6 @@ int build(const std::string &articles, const std::string &directory, size_t limi
                                                            static_cast<unsigned>(Xapian::Compactor::FULL));
     builder.report(clock_now() - before);
     lines_release(&lines);
-    return 0;
-}
-
-// ---- borrowing ----
-
-int borrow(const std::string &data, const std::string &directory)
-{
-    struct error error = ERROR_INIT;
-    struct live live = {nullptr, 0};
-    if (!live_open(&live, data.c_str(), &error) ||
-        !live_write_ids(&live, (directory + "/ids").c_str(), &error)) {
-        fprintf(stderr, "reference: %s\n", error.message);
-        return 1;
-    }
-    Xapian::Database whole;
-    for (size_t i = 0; i < live.count; i++)
-        whole.add_database(Xapian::Database(live_xapian_path(&live, i)));
-    whole.compact(directory + "/compacted", Xapian::DBCOMPACT_NO_RENUMBER | Xapian::DBCOMPACT_SINGLE_FILE);
-    live_close(&live);
-    printf("{\"articles\":%u}\n", Xapian::Database(directory + "/compacted").get_doccount());
     return 0;
 }
 
@@ -368,10 +349,8 @@ int main(int count, char **words)
     try {
         const std::string mode = count > 1 ? words[1] : "";
         size_t number = count == 5 ? strtoull(words[4], nullptr, 10) : 0;
-        if (mode == "build" && (count == 4 || count == 5))
-            return build(words[2], words[3], number);
-        if (mode == "borrow" && count == 4)
-            return borrow(words[2], words[3]);
+        if ((mode == "build" || mode == "build-light") && count == 4)
+            return build(words[2], words[3], mode == "build");
         if (mode == "run" && (count == 4 || count == 5))
             return run(words[2], words[3], number);
     } catch (const Xapian::Error &failure) {
@@ -381,7 +360,7 @@ int main(int count, char **words)
         fprintf(stderr, "reference: %s\n", failure.what());
         return 1;
     }
-    fputs("usage: reference build ARTICLES DIRECTORY [LIMIT]\n       reference borrow DATA DIRECTORY\n"
+    fputs("usage: reference build|build-light ARTICLES DIRECTORY\n"
           "       reference run DIRECTORY REQUESTS [COUNT]\n",
           stderr);
     return 2;
