@@ -115,15 +115,18 @@ int xapian_create(const std::string &path, struct error *error)
     return XAPIAN_OK;
 }
 
-void xapian_keep(const Xapian::WritableDatabase &database, const std::string &path) noexcept
+void xapian_keep(Xapian::WritableDatabase &database, const std::string &path) noexcept
 {
-    if (access((path + "/" + unwritten_revision).c_str(), F_OK) != 0)
+    const std::string revision = path + "/" + unwritten_revision;
+    if (access(revision.c_str(), F_OK) != 0)
         return; // it failed elsewhere, and no number is closed twice
     shelf &shelf = the_shelf();
     const std::lock_guard<std::mutex> guard(shelf.mutex);
     try {
         shelf.kept.push_back(database);
+        unlink(revision.c_str());
+        database.close(); // gives its files and the lock back, but not that number
     } catch (...) {
-        // out of memory, and storyd ends at the next allocation
+        // nothing more can be done about it
     }
 }

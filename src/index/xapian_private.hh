@@ -56,7 +56,7 @@ std::string xapian_parent_of(const std::string &path);
 // Before Xapian writes: whether there is room enough that no file of a few hundred bytes fails for that.
 int xapian_check_room(const std::string &directory, struct error *error);
 
-// After a failed commit, before the object goes: keeps it from being destroyed if that would do harm.
-void xapian_keep(const Xapian::WritableDatabase &database, const std::string &path) noexcept;
+// After a failed commit, before the object goes: if its destruction would do harm it is closed, but kept.
+void xapian_keep(Xapian::WritableDatabase &database, const std::string &path) noexcept;
 
 #endif
