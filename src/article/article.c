@@ -202,7 +202,7 @@ static int read_switch(struct article *article, const struct member *member, jso
 static const struct member *find_member(const char *key)
 {
     for (size_t i = 0; i < MEMBER_COUNT; i++) {
-        if (strcmp(members[i].key, key) == 0)
+        if (members[i].key[0] == key[0] && strcmp(members[i].key, key) == 0) /* the first saves the call */
             return &members[i];
     }
     return NULL;

@@ -40,6 +40,14 @@ static bool is_special(char c)
 const char *json_plain_end(const char *text, const char *end)
 {
     uint64_t word;
+    uint64_t words[4];
+    while ((size_t)(end - text) >= sizeof words) {
+        memcpy(words, text, sizeof words);
+        if ((special_bytes(words[0]) | special_bytes(words[1]) | special_bytes(words[2]) |
+             special_bytes(words[3])) != 0)
+            break;
+        text += sizeof words;
+    }
     while ((size_t)(end - text) >= sizeof word) {
         memcpy(&word, text, sizeof word);
         if (special_bytes(word) != 0)

@@ -1,5 +1,7 @@
 #include "base/json_writer.h"
 
+#include "base/json_reader.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,20 +75,26 @@ static void append_escape(struct buffer *out, unsigned char c)
     }
 }
 
-/* Copies runs between the characters that need an escape. */
+/* Where a run of characters ends that need no escape. */
+static const char *run_end(const char *text, const char *end)
+{
+    const char *stop = json_plain_end(text, end);
+    const char *delete = stop != text ? memchr(text, 0x7f, (size_t)(stop - text)) : NULL;
+    return delete != NULL ? delete : stop;
+}
+
 static void append_quoted(struct buffer *out, const char *text, size_t length)
 {
+    const char *end = text + length;
     buffer_append_char(out, '"');
-    size_t start = 0;
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-            continue;
-        buffer_append(out, text + start, i - start);
-        append_escape(out, c);
-        start = i + 1;
+    for (;;) {
+        const char *stop = run_end(text, end);
+        buffer_append(out, text, (size_t)(stop - text));
+        if (stop == end)
+            break;
+        append_escape(out, (unsigned char)*stop);
+        text = stop + 1;
     }
-    buffer_append(out, text + start, length - start);
     buffer_append_char(out, '"');
 }
 

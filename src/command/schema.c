@@ -114,7 +114,8 @@ static int check_value(const struct parameter *parameter, const json_t *value, s
 static const struct parameter *find(const struct parameter *parameters, const char *name)
 {
     for (; parameters != NULL && parameters->name != NULL; parameters++)
-        if (strcmp(parameters->name, name) == 0)
+        if (parameters->name[0] == name[0] &&
+            strcmp(parameters->name, name) == 0) /* the first saves the call */
             return parameters;
     return NULL;
 }
