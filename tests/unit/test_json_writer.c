@@ -1,0 +1,67 @@
+/* What json_writer.h writes means what was given, to jansson. */
+#include "base/json_writer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+static char *quoted(const char *text, size_t length)
+{
+    struct buffer out = BUFFER_INIT;
+    struct json_writer writer;
+    json_writer_init(&writer, &out);
+    json_text_n(&writer, text, length);
+    return buffer_steal(&out);
+}
+
+static void check_meaning(const char *text, size_t length)
+{
+    char *written = quoted(text, length);
+    json_t *value = json_loads(written, JSON_DECODE_ANY, NULL);
+    assert_true(json_is_string(value));
+    assert_int_equal(json_string_length(value), length);
+    assert_memory_equal(json_string_value(value), text, length);
+    assert_null(strpbrk(written, "\n\r\t\x01\x7f")); /* a reply is one line, and safe on a terminal */
+    json_decref(value);
+    free(written);
+}
+
+static void test_specials_anywhere(void **state)
+{
+    (void)state;
+    static const char specials[] = "\"\\\n\r\t\x01\x1f\x7f";
+    char text[100];
+    check_meaning("", 0);
+    for (size_t special = 0; special < sizeof specials - 1; special++)
+        for (size_t at = 0; at < sizeof text; at++) {
+            memset(text, 'a', sizeof text);
+            text[at] = specials[special];
+            text[sizeof text / 2] = specials[special];
+            check_meaning(text, sizeof text);
+            check_meaning(text, at + 1);
+        }
+}
+
+static void test_exact_form(void **state)
+{
+    (void)state;
+    static const char text[] = "a\"\\\n\x7f\x02/\xC3\xA9";
+    char *written = quoted(text, sizeof text - 1);
+    assert_string_equal(written, "\"a\\\"\\\\\\n\\u007f\\u0002/\xC3\xA9\"");
+    free(written);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_specials_anywhere),
+        cmocka_unit_test(test_exact_form),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
