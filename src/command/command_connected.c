@@ -14,10 +14,10 @@
 #include <string.h>
 
 /* The set that is counted: this many at most, the strongest; more is said in `bounded`. */
-#define SET_MAX 500
+#define SET_MAX 400
 #define MIN_STRENGTH_DEFAULT 0.15
 /* Whom the ten strongest ones are needs fewer postings read than whom all above a strength are. */
-#define POSTINGS_TIMES 4
+#define POSTINGS_TIMES 2
 #define NAMES_SHOWN 50
 #define TRENDING_SHOWN 10
 #define ABOUT_SHOWN 50

@@ -8,6 +8,8 @@
 
 /* Candidates are looked through when there are this many more than wanted. */
 #define CANDIDATES_MORE 256
+/* Where lists are cut, no more than this many times the wanted ones, and CANDIDATES_MORE, are compared. */
+#define COMPARED_TIMES 2
 
 /* 1 at distance 0, a half at one half-life. */
 static double decay(int64_t distance, double half_life)
@@ -38,27 +40,28 @@ static bool is_on_wanted_side(const struct related_query *query, int64_t publish
                                           : published > query->source_published;
 }
 
-static bool is_excluded(const struct related_query *query, uint32_t docid)
+static bool is_excluded(const struct scorer *scorer, uint32_t row)
 {
     size_t low = 0;
-    size_t high = query->excluded_count;
+    size_t high = scorer->excluded_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (query->excluded[middle] < docid)
+        if (scorer->excluded[middle] < row)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < query->excluded_count && query->excluded[low] == docid;
+    return low < scorer->excluded_count && scorer->excluded[low] == row;
 }
 
+/* Each column that is looked at is a line of memory that is far away: only those that are asked for. */
 static bool may_be_shown(const struct scorer *scorer, uint32_t row)
 {
     const struct related_query *query = scorer->query;
     const struct slice *slice = scorer->slice;
-    return slice_row_lives(slice, row, query->snapshot->revision) &&
-           is_on_wanted_side(query, slice->rows->published[row]) &&
-           !is_excluded(query, slice->rows->docids[row]) && filter_accepts(&scorer->resolved, row);
+    return slice_row_lives(slice, row, query->snapshot->revision) && !is_excluded(scorer, row) &&
+           (query->only == RELATED_ANY || is_on_wanted_side(query, slice->rows->published[row])) &&
+           filter_accepts(&scorer->resolved, row);
 }
 
 /* The lowest strength of a row with this sum: the norms at their largest, every factor rounded up (the
@@ -189,7 +192,6 @@ float candidates_add(struct scorer *scorer, uint32_t row, float threshold)
     scorer->candidates[scorer->candidate_count++] =
         (struct candidate){.row = row, .state = NOT_LOOKED_UP, .recency = 1};
     __builtin_prefetch(&slice->shared->died[row]); /* for look_up() and compare(), some time from now */
-    __builtin_prefetch(&slice->rows->docids[row]);
     __builtin_prefetch(&slice->features.vector_starts[row]);
     if (scorer->candidate_count < scorer->candidate_room)
         return threshold;
@@ -202,29 +204,64 @@ float candidates_add(struct scorer *scorer, uint32_t row, float threshold)
     return threshold;
 }
 
+/* The rows of the excluded docids, both ascending. */
+static void find_excluded(struct scorer *scorer)
+{
+    const struct related_query *query = scorer->query;
+    scorer->excluded = memory_grow(scorer->excluded, &scorer->excluded_capacity, query->excluded_count,
+                                   sizeof *scorer->excluded);
+    scorer->excluded_count = 0;
+    for (size_t i = 0; i < query->excluded_count; i++) {
+        uint32_t row = rows_find(scorer->slice->rows, query->excluded[i]);
+        if (row != ROW_NONE)
+            scorer->excluded[scorer->excluded_count++] = row;
+    }
+}
+
 void candidates_clear(struct scorer *scorer)
 {
     scorer->candidate_room = scorer->query->limit * 2 + CANDIDATES_MORE;
     scorer->candidates = memory_grow(scorer->candidates, &scorer->candidate_capacity, scorer->candidate_room,
                                      sizeof *scorer->candidates);
     scorer->candidate_count = 0;
+    find_excluded(scorer);
+}
+
+/* Brings the `wanted` with the largest sums to the front; of equal ones those with later rows, which are
+ * newer. */
+static void bring_to_front(struct scorer *scorer, size_t wanted)
+{
+    size_t count = scorer->candidate_count;
+    size_t reaching = 0;
+    scorer->keys = memory_grow(scorer->keys, &scorer->key_capacity, count, sizeof *scorer->keys);
+    for (size_t i = 0; i < count; i++)
+        scorer->keys[i] = scorer->candidates[i].sum;
+    float least = select_key(scorer->keys, count, wanted);
+    for (size_t i = 0; i < count; i++)
+        reaching += scorer->candidates[i].sum >= least;
+    size_t too_many = reaching - wanted; /* equal to the least */
+    for (size_t i = 0, front = 0; i < count; i++) {
+        struct candidate moved = scorer->candidates[i];
+        bool is_last = moved.sum <= least;
+        if (moved.sum < least || (is_last && too_many > 0)) {
+            too_many -= is_last && moved.sum >= least;
+            continue;
+        }
+        scorer->candidates[i] = scorer->candidates[front];
+        scorer->candidates[front++] = moved;
+    }
 }
 
 void candidates_order(struct scorer *scorer)
 {
-    size_t count = scorer->candidate_count;
     size_t limit = scorer->query->limit;
-    scorer->keys = memory_grow(scorer->keys, &scorer->key_capacity, count, sizeof *scorer->keys);
-    for (size_t i = 0; i < count; i++)
-        scorer->keys[i] = scorer->candidates[i].sum = sum_of(scorer, scorer->candidates[i].row);
-    if (count <= limit)
-        return;
-    float least = select_key(scorer->keys, count, limit);
-    for (size_t i = 0, front = 0; i < count; i++) {
-        struct candidate moved = scorer->candidates[i];
-        if (moved.sum < least)
-            continue;
-        scorer->candidates[i] = scorer->candidates[front];
-        scorer->candidates[front++] = moved;
+    size_t most = limit * COMPARED_TIMES + CANDIDATES_MORE;
+    for (size_t i = 0; i < scorer->candidate_count; i++)
+        scorer->candidates[i].sum = sum_of(scorer, scorer->candidates[i].row);
+    if (scorer->read < 1 && scorer->candidate_count > most) {
+        bring_to_front(scorer, most);
+        scorer->candidate_count = most;
     }
+    if (scorer->candidate_count > limit)
+        bring_to_front(scorer, limit);
 }

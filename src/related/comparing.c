@@ -63,7 +63,6 @@ static void prefetch_vector(const struct scorer *scorer, size_t candidate)
         uint32_t later = scorer->candidates[candidate + AHEAD].row;
         __builtin_prefetch(&features->vector_starts[later]);
         __builtin_prefetch(&scorer->slice->shared->died[later]);
-        __builtin_prefetch(&scorer->slice->rows->docids[later]);
     }
     if (candidate >= scorer->candidate_count)
         return;

@@ -13,7 +13,79 @@
 #define DAYS_PER_MONTH 30.44
 #define DAYS_PER_YEAR 365.25
 
-/* ---- counting names over slices: a feature's number differs from slice to slice, its term does not ---- */
+/* ---- counting features of one slice by their numbers: an event has a dozen, and most come again ---- */
+
+struct counted {
+    uint32_t slice_number;
+    uint32_t number;
+    const struct features *features;
+    uint32_t articles;
+    double heat;
+};
+
+struct tally {
+    struct counted *items;
+    size_t count;
+    size_t capacity;
+    uint32_t
+        *slots; /* open addressing: 0 is free, else a place in `items` and 1; never more than half full */
+    size_t slot_count;
+};
+
+#define SLOTS_FIRST 4096 /* a power of two */
+
+static uint32_t *slot_of(const struct tally *tally, uint32_t slice_number, uint32_t number)
+{
+    uint64_t key = (uint64_t)slice_number << 32 | number;
+    size_t at = (size_t)(key * UINT64_C(0x9E3779B97F4A7C15) >> 32); /* Fibonacci hashing */
+    for (;; at++) {
+        uint32_t *slot = &tally->slots[at & (tally->slot_count - 1)];
+        if (*slot == 0)
+            return slot;
+        const struct counted *item = &tally->items[*slot - 1];
+        if (item->number == number && item->slice_number == slice_number)
+            return slot;
+    }
+}
+
+static void grow(struct tally *tally)
+{
+    free(tally->slots);
+    tally->slot_count = tally->slot_count == 0 ? SLOTS_FIRST : tally->slot_count * 2;
+    tally->slots = memory_zeroed(tally->slot_count, sizeof *tally->slots);
+    for (size_t i = 0; i < tally->count; i++)
+        *slot_of(tally, tally->items[i].slice_number, tally->items[i].number) = (uint32_t)i + 1;
+}
+
+static void count_feature(struct tally *tally, const struct related_hit *hit, uint32_t number, double heat)
+{
+    if (tally->slot_count <= 2 * tally->count)
+        grow(tally);
+    uint32_t *slot = slot_of(tally, hit->slice_number, number);
+    if (*slot == 0) {
+        tally->items = memory_grow(tally->items, &tally->capacity, tally->count + 1, sizeof *tally->items);
+        tally->items[tally->count++] = (struct counted){
+            .slice_number = hit->slice_number, .number = number, .features = &hit->slice->features};
+        *slot = (uint32_t)tally->count;
+    }
+    struct counted *item = &tally->items[*slot - 1];
+    item->articles++;
+    item->heat += heat;
+}
+
+/* Names come before key terms in a row's vector. */
+static void count_names(struct tally *tally, const struct related_hit *hit, double heat)
+{
+    const struct features *features = &hit->slice->features;
+    for (uint32_t i = features->vector_starts[hit->row]; i < features->vector_starts[hit->row + 1]; i++) {
+        uint32_t number = features->vector_features[i];
+        if (features->kinds[number] == FEATURE_TERM)
+            break;
+        count_feature(tally, hit, number, heat);
+    }
+}
+
+/* ---- names over slices: a feature's number differs from slice to slice, its term does not ---- */
 
 struct counter_table {
     struct dictionary_builder terms;
@@ -23,36 +95,23 @@ struct counter_table {
     size_t kind_capacity;
 };
 
-static void count_feature(struct counter_table *table, const struct features *features, uint32_t number,
-                          double heat)
+static void add_counted(struct counter_table *table, const struct counted *counted)
 {
     size_t length;
-    const char *term = dictionary_term(&features->terms, number, &length);
+    const char *term = dictionary_term(&counted->features->terms, counted->number, &length);
     uint32_t before = table->terms.count;
     uint32_t at = dictionary_builder_add(&table->terms, term, length, "", 0);
     table->items = memory_grow(table->items, &table->item_capacity, (size_t)at + 1, sizeof *table->items);
     table->kinds = memory_grow(table->kinds, &table->kind_capacity, (size_t)at + 1, 1);
     if (at == before) {
         size_t display_length;
-        const char *display = dictionary_display(&features->terms, number, &display_length);
+        const char *display = dictionary_display(&counted->features->terms, counted->number, &display_length);
         table->items[at] =
             (struct connected_name){.display = display, .display_length = (uint32_t)display_length};
-        table->kinds[at] = features->kinds[number];
+        table->kinds[at] = counted->features->kinds[counted->number];
     }
-    table->items[at].articles++;
-    table->items[at].heat += heat;
-}
-
-/* Names come before key terms in a row's vector. */
-static void count_names(struct counter_table *table, const struct related_hit *hit, double heat)
-{
-    const struct features *features = &hit->slice->features;
-    for (uint32_t i = features->vector_starts[hit->row]; i < features->vector_starts[hit->row + 1]; i++) {
-        uint32_t number = features->vector_features[i];
-        if (features->kinds[number] == FEATURE_TERM)
-            break;
-        count_feature(table, features, number, heat);
-    }
+    table->items[at].articles += counted->articles;
+    table->items[at].heat += counted->heat;
 }
 
 static int compare_names(const void *left, const void *right)
@@ -112,15 +171,20 @@ void connected_summarise(const struct related_hit *hits, size_t count, const str
         summary->views += slice_row_views(hits[i].slice, hits[i].row);
         note_date(summary, &hits[i]);
     }
+    struct tally tally = {0};
     struct counter_table table = {0};
     dictionary_builder_init(&table.terms);
     for (size_t i = 0; i < count; i++)
-        count_names(&table, &hits[i], heat_of(summary, &hits[i]));
+        count_names(&tally, &hits[i], heat_of(summary, &hits[i]));
+    for (size_t i = 0; i < tally.count; i++)
+        add_counted(&table, &tally.items[i]);
     for (uint8_t kind = 0; kind < NAME_KIND_COUNT; kind++)
         take_names(&table, kind, &summary->names[kind]);
     dictionary_builder_release(&table.terms);
     free(table.items);
     free(table.kinds);
+    free(tally.items);
+    free(tally.slots);
 }
 
 void connected_release(struct connected_summary *summary)

@@ -33,6 +33,7 @@ void scorer_free(struct scorer *scorer)
     free(scorer->sums);
     free(scorer->places);
     free(scorer->candidates);
+    free(scorer->excluded);
     free(scorer->keys);
     resolved_filter_release(&scorer->resolved);
     free(scorer);

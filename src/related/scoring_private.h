@@ -48,6 +48,9 @@ struct scorer {
     size_t candidate_capacity;
     size_t candidate_room; /* how many there may be before they are looked through */
     size_t candidate_count;
+    uint32_t *excluded; /* rows of this slice that must not be shown, ascending */
+    size_t excluded_capacity;
+    size_t excluded_count;
     float *keys;
     size_t key_capacity;
     struct resolved_filter resolved;
