@@ -73,7 +73,9 @@ int xapian_check_room(const std::string &directory, struct error *error)
     struct statvfs space;
     if (statvfs(directory.c_str(), &space) != 0 || uint64_t(space.f_bavail) * space.f_frsize >= room)
         return XAPIAN_OK;
-    error_set(error, ERROR_UNAVAILABLE, "no room for the index: less than %d MB are free in %s",
+    error_set(error, ERROR_UNAVAILABLE,
+              "no room for the index: less than %d MB are free in %s; free some space, indexing goes on by "
+              "itself then",
               int(room >> 20), directory.c_str());
     return XAPIAN_FAILED;
 }

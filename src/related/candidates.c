@@ -32,7 +32,7 @@ static float recency_of(const struct related_query *query, int64_t published)
 
 static bool is_on_wanted_side(const struct related_query *query, int64_t published)
 {
-    if (query->only == RELATED_ANY || query->source_published == DATE_NONE)
+    if (query->source_published == DATE_NONE)
         return true;
     if (published == DATE_NONE)
         return false;
@@ -227,7 +227,7 @@ void candidates_clear(struct scorer *scorer)
     find_excluded(scorer);
 }
 
-/* Brings the `wanted` with the largest sums to the front; of equal ones those with later rows, which are
+/* Brings the `wanted` with the largest bounds to the front; of equal ones those with later rows, which are
  * newer. */
 static void bring_to_front(struct scorer *scorer, size_t wanted)
 {
@@ -235,16 +235,16 @@ static void bring_to_front(struct scorer *scorer, size_t wanted)
     size_t reaching = 0;
     scorer->keys = memory_grow(scorer->keys, &scorer->key_capacity, count, sizeof *scorer->keys);
     for (size_t i = 0; i < count; i++)
-        scorer->keys[i] = scorer->candidates[i].sum;
+        scorer->keys[i] = scorer->candidates[i].bound;
     float least = select_key(scorer->keys, count, wanted);
     for (size_t i = 0; i < count; i++)
-        reaching += scorer->candidates[i].sum >= least;
+        reaching += scorer->candidates[i].bound >= least;
     size_t too_many = reaching - wanted; /* equal to the least */
     for (size_t i = 0, front = 0; i < count; i++) {
         struct candidate moved = scorer->candidates[i];
-        bool is_last = moved.sum <= least;
-        if (moved.sum < least || (is_last && too_many > 0)) {
-            too_many -= is_last && moved.sum >= least;
+        bool is_last = moved.bound <= least;
+        if (moved.bound < least || (is_last && too_many > 0)) {
+            too_many -= is_last && moved.bound >= least;
             continue;
         }
         scorer->candidates[i] = scorer->candidates[front];
@@ -257,7 +257,8 @@ void candidates_order(struct scorer *scorer)
     size_t limit = scorer->query->limit;
     size_t most = limit * COMPARED_TIMES + CANDIDATES_MORE;
     for (size_t i = 0; i < scorer->candidate_count; i++)
-        scorer->candidates[i].sum = sum_of(scorer, scorer->candidates[i].row);
+        scorer->candidates[i].bound =
+            sum_of(scorer, scorer->candidates[i].row) * scorer->candidates[i].recency;
     if (scorer->read < 1 && scorer->candidate_count > most) {
         bring_to_front(scorer, most);
         scorer->candidate_count = most;

@@ -84,7 +84,7 @@ void compare_candidates(struct scorer *scorer, const uint32_t *numbers, uint32_t
     for (size_t i = 0; i < scorer->candidate_count; i++) {
         struct candidate *candidate = &scorer->candidates[i];
         prefetch_vector(scorer, i + AHEAD / 2);
-        float highest = candidate->sum * candidate->recency / scorer->read;
+        float highest = candidate->bound / scorer->read;
         if ((best->count == best->limit && highest < best->items[0].rank) ||
             !candidate_look_up(scorer, candidate))
             continue;

@@ -26,7 +26,7 @@ struct candidate {
     uint32_t row;
     enum { NOT_LOOKED_UP, SHOWN, NOT_SHOWN } state;
     float recency;
-    float sum; /* in the end */
+    float bound; /* of its rank, in the end: its sum times recency */
 };
 
 struct scorer {
@@ -79,7 +79,8 @@ void candidates_clear(struct scorer *scorer);
 float candidates_add(struct scorer *scorer, uint32_t row, float threshold);
 /* Drops those that cannot be among the best; gives the threshold from now on. */
 float candidates_narrow(struct scorer *scorer, float threshold);
-/* The likely best come to the front, as many as are wanted; each has its sum. */
+/* After candidates_narrow(), which knows their recency: each gets its bound, and the likely best come to the
+ * front, as many as are wanted. Where lists are cut, those that are too many go. */
 void candidates_order(struct scorer *scorer);
 /* False if the candidate must not be shown. */
 bool candidate_look_up(const struct scorer *scorer, struct candidate *candidate);
