@@ -84,7 +84,9 @@ void compare_candidates(struct scorer *scorer, const uint32_t *numbers, uint32_t
     for (size_t i = 0; i < scorer->candidate_count; i++) {
         struct candidate *candidate = &scorer->candidates[i];
         prefetch_vector(scorer, i + AHEAD / 2);
-        float highest = candidate->bound / scorer->read;
+        /* where lists are cut, what a sum lacks weighs most for the newest: then all are compared that are
+         * left */
+        float highest = scorer->read < 1 && candidate->recency < 1 ? 1 : candidate->bound / scorer->read;
         if ((best->count == best->limit && highest < best->items[0].rank) ||
             !candidate_look_up(scorer, candidate))
             continue;

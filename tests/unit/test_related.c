@@ -361,6 +361,30 @@ static void a_budget_never_changes_figures(void **state)
     assert_true(kept < wanted); /* the budget was too small for all of them: else this tests nothing */
 }
 
+/* Of rows enough to choose from before they are compared, the newest must be among those chosen where dates
+ * decide. */
+static void a_budget_does_not_prefer_the_old(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct related_hit expected[3000];
+    size_t kept = 0, wanted = 0;
+    for (int round = 0; round < 60; round++) {
+        choose_source(fixture);
+        struct related_query query = query_for(fixture);
+        query.postings = 1000;
+        query.half_life_now = 3 * 86400.0;
+        assert_true(date_parse("2025-12-31T00:00:00Z", 20, &query.now, NULL));
+        const struct related_hit *hits;
+        size_t count;
+        assert_int_equal(related_run(fixture->scratch, &query, &hits, &count, NULL), 0);
+        size_t all = reference(&query, expected);
+        for (size_t i = 0; i < all; i++)
+            kept += contains(hits, count, &expected[i]);
+        wanted += all;
+    }
+    assert_true(kept * 10 >= wanted * 8);
+}
+
 /* ---- properties ---- */
 
 static struct slice *any_row(struct fixture *fixture, uint32_t *row)
@@ -581,6 +605,7 @@ int main(void)
         cmocka_unit_test(weights_of_a_call_count),
         cmocka_unit_test(dates_change_rank_and_choice),
         cmocka_unit_test(a_budget_never_changes_figures),
+        cmocka_unit_test(a_budget_does_not_prefer_the_old),
         cmocka_unit_test(strengths_are_symmetric_and_bounded),
         cmocka_unit_test(a_copy_has_similarity_one),
         cmocka_unit_test(nothing_wanted_nothing_found),
