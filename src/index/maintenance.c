@@ -57,6 +57,20 @@ static void release_view(struct view *view)
     release_snapshot(view);
 }
 
+/* Before segments are read as a whole: damage must not get into files with a right checksum. What is found
+ * makes the index be built again, which is not another attempt at this work. */
+static int check_segments(struct index *index, const struct generation *live, struct segment *const *segments,
+                          size_t count, struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (segment_check(segments[i], error) != 0) {
+            index_report_damage(index, live->number, error->message);
+            error->code = ERROR_CONFLICT;
+            return -1;
+        }
+    return 0;
+}
+
 /* ---- sealing ---- */
 
 struct sealed {
@@ -163,7 +177,9 @@ static int run_merge(struct index *index, struct generation *live, struct view *
 {
     char *name = generation_new_segment_name(live);
     struct merged merged = {.generation = live, .old = view->segments + merge.first, .count = merge.count};
-    int result = merge_segments(live, name, merged.old, merge.count, revision, &merged.segment, error);
+    int result = check_segments(index, live, merged.old, merged.count, error);
+    if (result == 0)
+        result = merge_segments(live, name, merged.old, merge.count, revision, &merged.segment, error);
     if (result == 0)
         result = index_call(index, adopt_merged, &merged, error);
     if (merged.segment != NULL) {
@@ -282,7 +298,9 @@ static int run_epoch(struct index *index, struct generation *live, struct view *
 {
     struct renewed renewed = {.generation = live, .old = view->segments};
     uint32_t number = view->snapshot->epoch->statistics.epoch + 1;
-    int result = epoch_collect(live, index->options.profiles, view->segments, view->segment_count,
+    int result = check_segments(index, live, view->segments, view->segment_count, error);
+    if (result == 0)
+        result = epoch_collect(live, index->options.profiles, view->segments, view->segment_count,
                                view->snapshot, number, &renewed.epoch, error);
     release_snapshot(view);
     renewed.new = memory_zeroed(view->segment_count, sizeof *renewed.new);

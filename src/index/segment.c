@@ -134,6 +134,12 @@ int segment_open(const char *generation_directory, const char *name, uint32_t ep
     return 0;
 }
 
+int segment_check(const struct segment *segment, struct error *error)
+{
+    struct segment_file found;
+    return check_file(segment->place->xapian_path, &segment->xapian, &found, error);
+}
+
 int segment_with_features(struct segment *old, uint32_t epoch, struct segment **result, struct error *error)
 {
     struct segment *segment = memory_zeroed(1, sizeof *segment);

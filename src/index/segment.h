@@ -51,6 +51,11 @@ int segment_create(const char *directory, const char *const *xapian_sources, siz
 int segment_open(const char *generation_directory, const char *name, uint32_t epoch,
                  const struct segment *expected, struct segment **segment, struct error *error);
 
+/* Whether the Xapian database is still what was opened; it reads the whole file. For whoever is about to read
+ * all of it: Xapian notices few kinds of damage, and what is made of the file would have a right checksum.
+ * unavailable if it is damaged or cannot be read. */
+int segment_check(const struct segment *segment, struct error *error);
+
 /* The same segment with other features, whose file features.`epoch` is there already. */
 int segment_with_features(struct segment *old, uint32_t epoch, struct segment **segment, struct error *error);
 

@@ -132,6 +132,23 @@ static void a_changed_byte_is_noticed(void **state)
     segment_release(again);
 }
 
+/* Of an open segment, too: before its database is read as a whole. */
+static void damage_since_it_was_opened_is_noticed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = ERROR_INIT;
+    char *path = path_in(fixture, "xapian");
+    assert_int_equal(segment_check(fixture->segment, &error), 0);
+    file_spoil(path, (size_t)file_size(path) / 2, 1);
+    assert_int_equal(segment_check(fixture->segment, &error), -1);
+    assert_non_null(strstr(error.message, "checksum"));
+    file_spoil(path, (size_t)file_size(path) / 2, 1);
+    assert_int_equal(segment_check(fixture->segment, &error), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(segment_check(fixture->segment, &error), -1);
+    free(path);
+}
+
 static void a_wrong_size_is_noticed(void **state)
 {
     struct fixture *fixture = *state;
@@ -289,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_segment_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(its_documents_are_those_of_its_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_changed_byte_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damage_since_it_was_opened_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_size_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_truncated_file_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_truncated_image_is_an_error_without_figures_too, set_up, tear_down),
