@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#define NANOSECONDS_PER_US INT64_C(1000)
 #define NANOSECONDS_PER_MS INT64_C(1000000)
 #define NANOSECONDS_PER_SECOND INT64_C(1000000000)
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct queue {
@@ -13,8 +14,9 @@ struct queue {
     void **items;
     size_t capacity;
     size_t first;
-    size_t count;
-    bool closed;
+    atomic_size_t count; /* changed under the lock */
+    atomic_bool closed;  /* the same */
+    bool watched;        /* a consumer looks at `count` all the time: it needs no signal for one item */
 };
 
 struct queue *queue_new(size_t capacity)
@@ -44,11 +46,13 @@ void queue_free(struct queue *queue)
 static bool push(struct queue *queue, void *item, bool wake)
 {
     pthread_mutex_lock(&queue->lock);
-    bool accepted = !queue->closed && queue->count < queue->capacity;
+    size_t count = queue->count;
+    bool accepted = !queue->closed && count < queue->capacity;
     if (accepted) {
-        queue->items[(queue->first + queue->count) % queue->capacity] = item;
-        queue->count++;
+        queue->items[(queue->first + count) % queue->capacity] = item;
+        queue->count = count + 1;
     }
+    wake = wake && !(queue->watched && count == 0);
     pthread_mutex_unlock(&queue->lock);
     if (accepted && wake) /* not before: who is woken needs the lock at once */
         pthread_cond_signal(&queue->not_empty);
@@ -87,14 +91,39 @@ static void wait_for_item(struct queue *queue, int64_t deadline)
     }
 }
 
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* The lock is held, and let go meanwhile. Returns once there may be an item, or after so many nanoseconds. */
+static void watch_for_item(struct queue *queue, int64_t nanoseconds)
+{
+    if (nanoseconds == 0 || queue->watched || queue->count != 0 || queue->closed)
+        return;
+    queue->watched = true;
+    pthread_mutex_unlock(&queue->lock);
+    int64_t until = clock_now() + nanoseconds;
+    while (atomic_load_explicit(&queue->count, memory_order_relaxed) == 0 &&
+           !atomic_load_explicit(&queue->closed, memory_order_relaxed) && clock_now() < until)
+        relax();
+    pthread_mutex_lock(&queue->lock);
+    queue->watched = false;
+}
+
 static size_t take(struct queue *queue, void **items, size_t limit)
 {
-    size_t taken = queue->count < limit ? queue->count : limit;
+    size_t count = queue->count;
+    size_t taken = count < limit ? count : limit;
     for (size_t i = 0; i < taken; i++) {
         items[i] = queue->items[queue->first];
         queue->first = (queue->first + 1) % queue->capacity;
     }
-    queue->count -= taken;
+    queue->count = count - taken;
     return taken;
 }
 
@@ -113,6 +142,17 @@ void *queue_pop(struct queue *queue, int64_t deadline)
     return queue_pop_many(queue, &item, 1, deadline) == 1 ? item : NULL;
 }
 
+void *queue_watch(struct queue *queue, int64_t watch)
+{
+    void *item = NULL;
+    pthread_mutex_lock(&queue->lock);
+    watch_for_item(queue, watch);
+    wait_for_item(queue, 0);
+    size_t taken = take(queue, &item, 1);
+    pthread_mutex_unlock(&queue->lock);
+    return taken == 1 ? item : NULL;
+}
+
 void *queue_try_pop(struct queue *queue)
 {
     void *item = NULL;
@@ -124,10 +164,7 @@ void *queue_try_pop(struct queue *queue)
 
 size_t queue_length(struct queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
-    size_t count = queue->count;
-    pthread_mutex_unlock(&queue->lock);
-    return count;
+    return queue->count;
 }
 
 void queue_close(struct queue *queue)

@@ -369,7 +369,10 @@ static int start_workers(struct daemon *daemon, struct error *error)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t count = service->config->server_workers != 0 ? (size_t)service->config->server_workers
                                                         : (size_t)(cores > 0 ? cores : 1);
-    return workers_start(service, count, (size_t)service->config->limits_queue, &service->workers, error);
+    /* with one core, who looks keeps from working who is to send what is looked for */
+    int64_t watch = cores > 1 ? service->config->server_worker_watch * NANOSECONDS_PER_US : 0;
+    return workers_start(service, count, (size_t)service->config->limits_queue, watch, &service->workers,
+                         error);
 }
 
 static int listen_all(struct daemon *daemon, struct error *error)

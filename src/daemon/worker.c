@@ -17,6 +17,7 @@
 
 struct workers {
     struct queue *queue;
+    int64_t watch; /* nanoseconds, see queue_watch() */
     struct worker *workers;
     size_t count;
 };
@@ -50,9 +51,10 @@ static void serve(struct worker *worker, struct request *request)
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
+    const struct workers *workers = worker->service->workers;
     prctl(PR_SET_NAME, "storyd-worker");
     struct request *request;
-    while ((request = queue_pop(worker->service->workers->queue, 0)) != NULL)
+    while ((request = queue_watch(workers->queue, workers->watch)) != NULL)
         serve(worker, request);
     return NULL;
 }
@@ -81,10 +83,11 @@ static void release(struct worker *worker)
     buffer_release(&worker->text);
 }
 
-int workers_start(struct service *service, size_t count, size_t queue_length, struct workers **result,
-                  struct error *error)
+int workers_start(struct service *service, size_t count, size_t queue_length, int64_t watch,
+                  struct workers **result, struct error *error)
 {
     struct workers *workers = memory_zeroed(1, sizeof *workers);
+    workers->watch = watch;
     workers->queue = queue_new(queue_length);
     workers->workers = memory_zeroed(count, sizeof *workers->workers);
     *result = service->workers = workers;

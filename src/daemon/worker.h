@@ -35,9 +35,10 @@ struct worker {
 int worker_store(struct worker *worker, struct store_reader **store, struct error *error);
 
 struct workers;
-/* Starts `count` threads with a queue of `queue_length` requests. */
-int workers_start(struct service *service, size_t count, size_t queue_length, struct workers **workers,
-                  struct error *error);
+/* Starts `count` threads with a queue of `queue_length` requests. One of them at a time looks for the next
+ * request for `watch` nanoseconds before it sleeps. */
+int workers_start(struct service *service, size_t count, size_t queue_length, int64_t watch,
+                  struct workers **workers, struct error *error);
 
 /* Gives a request away; busy if the queue is full. Any thread. */
 int workers_submit(struct workers *workers, struct request *request, struct error *error);
