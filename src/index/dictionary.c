@@ -73,6 +73,32 @@ uint32_t dictionary_find(const struct dictionary *dictionary, const char *term, 
     }
 }
 
+static uint32_t guess(const struct dictionary *dictionary, uint64_t hash)
+{
+    size_t mask = dictionary->slot_count - 1;
+    for (size_t at = (size_t)hash & mask; dictionary->slots[at] != 0; at = (at + 1) & mask) {
+        uint32_t number = (uint32_t)dictionary->slots[at] - 1;
+        if (dictionary->slots[at] >> 32 == hash >> 32)
+            return number < dictionary->count ? number : DICTIONARY_NONE;
+    }
+    return DICTIONARY_NONE;
+}
+
+void dictionary_prefetch(const struct dictionary *dictionary, const uint64_t *hashes, size_t count,
+                         uint32_t *numbers)
+{
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(&dictionary->slots[hashes[i] & (dictionary->slot_count - 1)]);
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = guess(dictionary, hashes[i]);
+        if (numbers[i] != DICTIONARY_NONE)
+            __builtin_prefetch(&dictionary->offsets[numbers[i]]);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (numbers[i] != DICTIONARY_NONE)
+            __builtin_prefetch(dictionary->bytes + dictionary->offsets[numbers[i]]);
+}
+
 /* ---- building ---- */
 
 void dictionary_builder_init(struct dictionary_builder *builder)

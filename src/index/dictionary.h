@@ -29,24 +29,11 @@ bool dictionary_open(const struct image *image, uint32_t first_section, struct d
 
 /* The term's number, DICTIONARY_NONE if it is not there. `hash` is hash_bytes() of the term. */
 uint32_t dictionary_find(const struct dictionary *dictionary, const char *term, size_t length, uint64_t hash);
-/* Has the memory fetched that a look-up of this hash will read first. */
-static inline void dictionary_prefetch(const struct dictionary *dictionary, uint64_t hash)
-{
-    if (dictionary->slot_count != 0)
-        __builtin_prefetch(&dictionary->slots[hash & (dictionary->slot_count - 1)]);
-}
-/* The number a look-up of this hash will most likely find, without a look at the term; DICTIONARY_NONE if
- * there is none. */
-static inline uint32_t dictionary_guess(const struct dictionary *dictionary, uint64_t hash)
-{
-    size_t mask = dictionary->slot_count - 1;
-    for (size_t at = (size_t)hash & mask; dictionary->slots[at] != 0; at = (at + 1) & mask)
-        if (dictionary->slots[at] >> 32 == hash >> 32)
-            return (uint32_t)dictionary->slots[at] - 1 < dictionary->count
-                       ? (uint32_t)dictionary->slots[at] - 1
-                       : DICTIONARY_NONE;
-    return DICTIONARY_NONE;
-}
+/* Has all memory fetched that look-ups of these hashes will read: what one reads lies in three places of a
+ * large file, one known only from the other, so all go from place to place together. `numbers` gets what each
+ * will most likely find, DICTIONARY_NONE for nothing: without a look at the terms. */
+void dictionary_prefetch(const struct dictionary *dictionary, const uint64_t *hashes, size_t count,
+                         uint32_t *numbers);
 
 const char *dictionary_term(const struct dictionary *dictionary, uint32_t number, size_t *length);
 const char *dictionary_display(const struct dictionary *dictionary, uint32_t number, size_t *length);

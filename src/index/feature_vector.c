@@ -84,8 +84,9 @@ static int compare_features(const void *left, const void *right)
 static bool is_candidate(const struct language *language, const struct statistics *statistics,
                          const struct xapian_stem *stem, uint32_t frequency)
 {
-    return stem->length > 1 && !language_is_stop_word(language, stem->text, stem->length) &&
-           (frequency <= COMMON_LEAST || frequency <= statistics->documents / COMMON_SHARE);
+    return stem->length > 1 &&
+           (frequency <= COMMON_LEAST || frequency <= statistics->documents / COMMON_SHARE) &&
+           !language_is_stop_word(language, stem->text, stem->length);
 }
 
 static void swap_features(struct feature *a, struct feature *b)
@@ -117,24 +118,37 @@ static void select_heaviest(struct feature *items, size_t count, size_t wanted)
     }
 }
 
+static void add_stem(struct feature_vector *vector, const struct statistics *statistics,
+                     const struct language *language, const struct xapian_stem *stem, uint64_t hash)
+{
+    float idf;
+    uint32_t frequency = statistics_frequency(statistics, stem->text, stem->length, hash, &idf);
+    if (!is_candidate(language, statistics, stem, frequency))
+        return;
+    *add(vector) = (struct feature){
+        .term = stem->text,
+        .length = stem->length,
+        .display = "",
+        .raw = (float)stem->impact * idf,
+        .kind = FEATURE_TERM,
+    };
+}
+
 void feature_vector_add_stems(struct feature_vector *vector, const struct statistics *statistics,
                               const struct xapian_stem *stems, size_t count, size_t limit)
 {
     const struct language *language = language_find("en");
     size_t first = vector->count;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t hash = hash_bytes(stems[i].text, stems[i].length);
-        float idf;
-        uint32_t frequency = statistics_frequency(statistics, stems[i].text, stems[i].length, hash, &idf);
-        if (!is_candidate(language, statistics, &stems[i], frequency))
-            continue;
-        *add(vector) = (struct feature){
-            .term = stems[i].text,
-            .length = stems[i].length,
-            .display = "",
-            .raw = (float)stems[i].impact * idf,
-            .kind = FEATURE_TERM,
-        };
+    while (count > 0) {
+        uint64_t hashes[STATISTICS_AHEAD];
+        size_t some = count < STATISTICS_AHEAD ? count : STATISTICS_AHEAD;
+        for (size_t i = 0; i < some; i++)
+            hashes[i] = hash_bytes(stems[i].text, stems[i].length);
+        statistics_prefetch(statistics, hashes, some);
+        for (size_t i = 0; i < some; i++)
+            add_stem(vector, statistics, language, &stems[i], hashes[i]);
+        stems += some;
+        count -= some;
     }
     if (vector->count > first + limit) {
         select_heaviest(vector->items + first, vector->count - first, limit);

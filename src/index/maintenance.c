@@ -16,6 +16,11 @@
 #define IDLE_MS 2000           /* without changes for this long: time for the smaller improvements */
 #define EPOCH_IDLE_GROWTH 0.05 /* an idle index whose statistics are off by more starts a new epoch */
 #define EPOCH_MIN 16           /* articles before the first epoch */
+#define EPOCH_GROWTH 2         /* the collection is so many times as large: a new epoch */
+/* While a backlog is built in bulk, each article that is gone through again delays the others, and all is
+ * gone through once more when the index is idle. */
+#define BULK_EPOCH_GROWTH 4
+#define BULK_MERGE_TIMES 2     /* as many segments as otherwise before they are merged */
 #define NAMES_QUIET_MS 1000    /* after the last change of a profile's names an epoch takes them in, */
 #define NAMES_WAIT_MS 10000    /* or after this long, if they keep changing */
 #define REBUILD_MIN 1000       /* smaller generations are never worn out */
@@ -324,8 +329,14 @@ static int run_epoch(struct index *index, struct generation *live, struct view *
 
 /* ---- deciding ---- */
 
+/* Under the lock. */
+static bool has_bulk(const struct index *index)
+{
+    return index->head >= index->current->revision + index->tuning.bulk_articles;
+}
+
 /* Dead documents count on both sides: the statistics come from the databases, which still hold them. */
-static bool epoch_due(const struct snapshot *snapshot, bool idle)
+static bool epoch_due(const struct snapshot *snapshot, bool bulk, bool idle)
 {
     double then = (double)snapshot->epoch->statistics.documents;
     double now = 0;
@@ -334,7 +345,8 @@ static bool epoch_due(const struct snapshot *snapshot, bool idle)
     if (now < EPOCH_MIN)
         return false;
     double difference = now > then ? now - then : then - now;
-    return now >= 2 * then + EPOCH_MIN || (idle && difference > EPOCH_IDLE_GROWTH * now);
+    return now >= (bulk ? BULK_EPOCH_GROWTH : EPOCH_GROWTH) * then + EPOCH_MIN ||
+           (idle && difference > EPOCH_IDLE_GROWTH * now);
 }
 
 /* Since when the profiles have said something else about names than the epoch; 0: they do not. */
@@ -408,6 +420,7 @@ static struct decision decide(struct index *index, int64_t now, const struct ins
     struct decision decision = {.work = WORK_NONE, .live = live};
     bool idle =
         index->head <= index->current->revision && now - index->last_change > IDLE_MS * NANOSECONDS_PER_MS;
+    bool bulk = has_bulk(index);
     if (index->swap_wanted)
         return decision;
     if (index->damaged_generation == live->number) { /* nothing can be made of it any more */
@@ -423,12 +436,12 @@ static struct decision decide(struct index *index, int64_t now, const struct ins
         decision.hot = live->hots[0];
         return decision;
     }
-    if (names_due(index, now, watch) || epoch_due(index->current, idle)) {
+    if (names_due(index, now, watch) || epoch_due(index->current, bulk, idle)) {
         decision.work = WORK_EPOCH;
         return decision;
     }
-    decision.merge = merge_choose(live->segments, live->segment_count, index->tuning.merge_factor,
-                                  index->tuning.hot_articles);
+    size_t factor = index->tuning.merge_factor * (bulk ? BULK_MERGE_TIMES : 1);
+    decision.merge = merge_choose(live->segments, live->segment_count, factor, index->tuning.hot_articles);
     if (decision.merge.count == 0 && idle && !index->reindex.running)
         decision.merge = merge_choose_idle(live->segments, live->segment_count);
     if (decision.merge.count != 0) {

@@ -69,6 +69,18 @@ uint32_t statistics_frequency(const struct statistics *statistics, const char *t
     return number == DICTIONARY_NONE ? 1 : statistics->frequencies[number];
 }
 
+void statistics_prefetch(const struct statistics *statistics, const uint64_t *hashes, size_t count)
+{
+    uint32_t numbers[STATISTICS_AHEAD];
+    dictionary_prefetch(&statistics->terms, hashes, count, numbers);
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i] == DICTIONARY_NONE)
+            continue;
+        __builtin_prefetch(&statistics->frequencies[numbers[i]]);
+        __builtin_prefetch(&statistics->idfs[numbers[i]]);
+    }
+}
+
 bool statistics_entity(const struct statistics *statistics, const char *term, size_t length, uint64_t hash,
                        struct entity_name *entity)
 {

@@ -45,6 +45,10 @@ int statistics_open(const char *data, size_t length, struct statistics *statisti
 uint32_t statistics_frequency(const struct statistics *statistics, const char *term, size_t length,
                               uint64_t hash, float *idf);
 
+#define STATISTICS_AHEAD 64
+/* Before statistics_frequency() of many terms, STATISTICS_AHEAD at most: has fetched what it will read. */
+void statistics_prefetch(const struct statistics *statistics, const uint64_t *hashes, size_t count);
+
 /* The number of a name among `names`; DICTIONARY_NONE if no profile has it. `hash` is hash_bytes() of the
  * term.
  */

@@ -80,28 +80,18 @@ static uint32_t factor_of(float unit, uint8_t weight)
     return factor < 1 ? 1 : (uint32_t)factor;
 }
 
-/* What a look-up reads lies in four places of a large file, one known only from the other. So all look-ups go
- * from place to place together. */
-static void prefetch_lists(const struct scorer *scorer)
+/* `numbers` gets what the look-ups will most likely find. */
+static void prefetch_lists(const struct scorer *scorer, uint32_t *numbers)
 {
     const struct features *features = &scorer->slice->features;
     size_t count = scorer->query->source->count;
+    dictionary_prefetch(&features->terms, scorer->hashes, count, numbers);
     for (size_t i = 0; i < count; i++)
-        dictionary_prefetch(&features->terms, scorer->hashes[i]);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t number = dictionary_guess(&features->terms, scorer->hashes[i]);
-        if (number == DICTIONARY_NONE)
-            continue;
-        __builtin_prefetch(&features->terms.offsets[number]);
-        __builtin_prefetch(&features->posting_starts[number]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint32_t number = dictionary_guess(&features->terms, scorer->hashes[i]);
-        if (number == DICTIONARY_NONE)
-            continue;
-        __builtin_prefetch(features->terms.bytes + features->terms.offsets[number]);
-        __builtin_prefetch(features->postings + features->posting_starts[number]);
-    }
+        if (numbers[i] != DICTIONARY_NONE)
+            __builtin_prefetch(&features->posting_starts[numbers[i]]);
+    for (size_t i = 0; i < count; i++)
+        if (numbers[i] != DICTIONARY_NONE)
+            __builtin_prefetch(features->postings + features->posting_starts[numbers[i]]);
 }
 
 static size_t find_lists(struct scorer *scorer, uint32_t *numbers)
@@ -112,7 +102,7 @@ static size_t find_lists(struct scorer *scorer, uint32_t *numbers)
     for (int group = 0; group < GROUP_COUNT; group++)
         units[group] = unit_of(scorer, (enum feature_group)group);
     size_t count = 0;
-    prefetch_lists(scorer);
+    prefetch_lists(scorer, numbers);
     for (size_t i = 0; i < source->count; i++) {
         const struct feature *feature = &source->items[i];
         uint32_t number = features_find(features, feature->term, feature->length, scorer->hashes[i]);

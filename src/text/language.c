@@ -6,6 +6,7 @@
 #include "text/normalise.h"
 
 #include <libstemmer.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,9 +284,40 @@ static bool list_holds(const char *list, const char *word, size_t length)
     return memmem(list, strlen(list), sought, length + 2) != NULL;
 }
 
+/* Asked for every word of every article, and nearly always no: a bit for first letter, last letter and length
+ * together tells most others from the words of a list. */
+#define STOP_BITS 4096
+
+static uint64_t stop_masks[LANGUAGE_COUNT][STOP_BITS / 64];
+static pthread_once_t stop_masks_made = PTHREAD_ONCE_INIT;
+
+static size_t stop_bit(const char *word, size_t length)
+{
+    size_t first = (unsigned char)word[0];
+    size_t last = (unsigned char)word[length - 1];
+    return ((first * 31 + last) * 19 + length) % STOP_BITS;
+}
+
+static void make_stop_masks(void)
+{
+    for (size_t i = 0; i < LANGUAGE_COUNT; i++) {
+        const char *word = languages[i].stop_words;
+        while (word != NULL && *(word += strspn(word, " ")) != '\0') {
+            size_t length = strcspn(word, " ");
+            stop_masks[i][stop_bit(word, length) / 64] |= UINT64_C(1) << (stop_bit(word, length) % 64);
+            word += length;
+        }
+    }
+}
+
 bool language_is_stop_word(const struct language *language, const char *word, size_t length)
 {
-    return list_holds(language->stop_words, word, length);
+    pthread_once(&stop_masks_made, make_stop_masks);
+    if (length == 0)
+        return false;
+    size_t bit = stop_bit(word, length);
+    return (stop_masks[language - languages][bit / 64] >> (bit % 64) & 1) != 0 &&
+           list_holds(language->stop_words, word, length);
 }
 
 /*
