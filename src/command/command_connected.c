@@ -21,6 +21,7 @@
 #define NAMES_SHOWN 50
 #define TRENDING_SHOWN 10
 #define ABOUT_SHOWN 50
+#define EVENTS_AHEAD 5 /* whose cards are fetched together */
 
 /* ---- sections ---- */
 
@@ -103,8 +104,8 @@ static void write_overview(const struct connected_summary *summary, struct json_
     json_key(reply, "overview");
     json_begin_object(reply);
     json_key_int(reply, "events", (int64_t)summary->events);
-    json_key_int(reply, "people", (int64_t)summary->names[NAME_PERSON].count);
-    json_key_int(reply, "tags", (int64_t)summary->names[NAME_TAG].count);
+    json_key_int(reply, "people", (int64_t)name_tally_count(&summary->names, NAME_PERSON));
+    json_key_int(reply, "tags", (int64_t)name_tally_count(&summary->names, NAME_TAG));
     json_key_int(reply, "views", (int64_t)summary->views);
     json_end_object(reply);
 }
@@ -126,9 +127,16 @@ static void write_most_recent(const struct connected_summary *summary, struct js
     json_end_object(reply);
 }
 
+static void write_display(const struct tallied_name *name, struct json_writer *reply)
+{
+    size_t length;
+    const char *display = tallied_name_display(name, &length);
+    json_text_n(reply, display, length);
+}
+
 static void write_insights(const struct connected_summary *summary, struct json_writer *reply)
 {
-    const struct connected_names *tags = &summary->names[NAME_TAG];
+    const struct tallied_name *tag;
     char span[32];
     int64_t days =
         summary->most_recent != NULL ? (summary->last_published - summary->first_published) / 86400 : 0;
@@ -138,8 +146,8 @@ static void write_insights(const struct connected_summary *summary, struct json_
     json_key_int(reply, "span_days", days);
     json_key_text(reply, "span", connected_span(days, span, sizeof span));
     json_key(reply, "most_popular_tag");
-    if (tags->count != 0)
-        json_text_n(reply, tags->items[0].display, tags->items[0].display_length);
+    if (name_tally_most_frequent(&summary->names, NAME_TAG, &tag, 1) == 1)
+        write_display(tag, reply);
     else
         json_nothing(reply);
     json_key_number(reply, "average_views",
@@ -172,32 +180,36 @@ static int write_timeline(struct worker *worker, const struct related_options *o
         pinned++;
     qsort(events + pinned, count - pinned, sizeof *events, compare_dates);
     int status = 0;
-    suggestions_prefetch(events, count);
     json_key(reply, "timeline");
     json_begin_array(reply);
-    for (size_t i = 0; i < count && status == 0; i++)
+    for (size_t i = 0; i < count && status == 0; i++) {
+        if (i % EVENTS_AHEAD == 0)
+            suggestions_prefetch(&events[i], count - i < EVENTS_AHEAD ? count - i : EVENTS_AHEAD);
         status = suggestion_write(worker, options->source.vector, &events[i], &options->style, reply, error);
+    }
     json_end_array(reply);
     free(events);
     return status;
 }
 
-static void write_name(const struct connected_name *name, struct json_writer *reply)
+static void write_name(const struct tallied_name *name, struct json_writer *reply)
 {
     json_begin_object(reply);
     json_key(reply, "name");
-    json_text_n(reply, name->display, name->display_length);
+    write_display(name, reply);
     json_key_int(reply, "articles", name->articles);
 }
 
 static void write_names(const struct connected_summary *summary, struct json_writer *reply)
 {
     for (int kind = NAME_PERSON; kind < NAME_KIND_COUNT; kind++) {
-        const struct connected_names *names = &summary->names[kind];
+        const struct tallied_name *names[NAMES_SHOWN];
+        size_t count = name_tally_most_frequent(&summary->names, (enum name_kind)kind, names, NAMES_SHOWN);
+        tallied_names_prefetch(names, count);
         json_key(reply, name_kind_keys[kind]);
         json_begin_array(reply);
-        for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++) {
-            write_name(&names->items[i], reply);
+        for (size_t i = 0; i < count; i++) {
+            write_name(names[i], reply);
             json_end_object(reply);
         }
         json_end_array(reply);
@@ -206,11 +218,11 @@ static void write_names(const struct connected_summary *summary, struct json_wri
 
 static void write_topics(const struct connected_summary *summary, struct json_writer *reply)
 {
-    const struct connected_name *hottest[TRENDING_SHOWN];
-    size_t count = connected_hottest(&summary->names[NAME_TAG], hottest, TRENDING_SHOWN);
+    const struct tallied_name *hottest[TRENDING_SHOWN];
+    size_t count = name_tally_hottest(&summary->names, NAME_TAG, hottest, TRENDING_SHOWN);
     json_key(reply, "topics");
     json_begin_object(reply);
-    json_key_int(reply, "total", (int64_t)summary->names[NAME_TAG].count);
+    json_key_int(reply, "total", (int64_t)name_tally_count(&summary->names, NAME_TAG));
     json_key(reply, "trending");
     json_begin_array(reply);
     for (size_t i = 0; i < count; i++) {

@@ -79,7 +79,7 @@ static void write_explanation(const struct feature_vector *source, const struct 
                               size_t count, struct json_writer *writer)
 {
     const uint16_t *mine = source->norms;
-    const uint16_t *theirs = features_norms(&hit->slice->features, hit->row);
+    const uint16_t *theirs = features_row(&hit->slice->features, hit->row).norms;
     json_key(writer, "explain");
     json_begin_object(writer);
     json_key_text(writer, "formula", "strength = 1 - (1 - tags.part)(1 - entities.part)(1 - terms.part)");

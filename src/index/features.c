@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define FEATURES_MAGIC UINT64_C(0x54414546595453) /* "STYFEAT" */
-#define FEATURES_VERSION 2
+#define FEATURES_VERSION 3
 
 enum section {
     SECTION_HEADER,
@@ -14,9 +14,7 @@ enum section {
     SECTION_POSTING_STARTS,
     SECTION_POSTINGS,
     SECTION_VECTOR_STARTS,
-    SECTION_VECTOR_FEATURES,
-    SECTION_VECTOR_WEIGHTS,
-    SECTION_NORMS,
+    SECTION_VECTORS,
     SECTION_ORIGINALS,
     SECTION_TERMS,
     SECTION_COUNT = SECTION_TERMS + DICTIONARY_SECTIONS
@@ -25,6 +23,8 @@ enum section {
 struct features_header {
     uint32_t row_count;
     uint32_t epoch;
+    uint16_t norm_least;
+    uint16_t norm_most;
 };
 
 /* ---- reading ---- */
@@ -36,41 +36,31 @@ static bool sections_fit(struct features *features)
     size_t posting_starts;
     size_t postings;
     size_t vector_starts;
-    size_t vector_features;
-    size_t vector_weights;
-    size_t norms;
+    size_t vectors;
     size_t originals;
     features->kinds = image_section(image, SECTION_KINDS, 1, &kinds);
     features->posting_starts = image_section(image, SECTION_POSTING_STARTS, 8, &posting_starts);
     features->postings = image_section(image, SECTION_POSTINGS, 4, &postings);
     features->vector_starts = image_section(image, SECTION_VECTOR_STARTS, 4, &vector_starts);
-    features->vector_features = image_section(image, SECTION_VECTOR_FEATURES, 4, &vector_features);
-    features->vector_weights = image_section(image, SECTION_VECTOR_WEIGHTS, 1, &vector_weights);
-    features->norms = image_section(image, SECTION_NORMS, 2, &norms);
+    features->vectors = image_section(image, SECTION_VECTORS, 4, &vectors);
     features->originals = image_section(image, SECTION_ORIGINALS, 4, &originals);
     if (!dictionary_open(image, SECTION_TERMS, &features->terms))
         return false;
     size_t n = features->terms.count;
     size_t rows = features->row_count;
     return kinds == n && posting_starts == n + 1 && features->posting_starts[n] == postings &&
-           vector_starts == rows + 1 && features->vector_starts[rows] == vector_features &&
-           vector_weights == vector_features && norms == rows * (GROUP_COUNT + 1) && originals == rows;
+           vector_starts == rows + 1 && features->vector_starts[rows] == vectors &&
+           vectors >= rows * VECTOR_HEAD && originals == rows;
 }
 
-static void bound_norms(struct features *features)
+/* A damaged file's bounds must not make the figures overflow that are made of them. */
+static void take_bounds(struct features *features, const struct features_header *header)
 {
-    uint16_t least = UINT16_MAX;
-    uint16_t most = 1;
-    for (size_t i = 0; i < (size_t)features->row_count * (GROUP_COUNT + 1); i++) {
-        uint16_t norm = i % (GROUP_COUNT + 1) != GROUP_COUNT ? features->norms[i] : 0;
-        least = norm != 0 && norm < least ? norm : least;
-        most = norm > most ? norm : most;
-    }
-    features->norm_most = most;
-    features->norm_least = least <= most ? least : most;
-    if (features->norm_least <
-        most * 3U / 4) /* a damaged file: the figures made of these must not overflow */
-        features->norm_least = (uint16_t)(most * 3U / 4);
+    features->norm_most = header->norm_most != 0 ? header->norm_most : 1;
+    features->norm_least =
+        header->norm_least <= features->norm_most ? header->norm_least : features->norm_most;
+    if (features->norm_least < features->norm_most * 3U / 4)
+        features->norm_least = (uint16_t)(features->norm_most * 3U / 4);
 }
 
 int features_open(const char *data, size_t length, struct features *features, struct error *error)
@@ -88,14 +78,15 @@ int features_open(const char *data, size_t length, struct features *features, st
     features->epoch = header->epoch;
     if (!sections_fit(features))
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: features do not fit together");
-    bound_norms(features);
+    take_bounds(features, header);
     return 0;
 }
 
 bool features_row_has(const struct features *features, uint32_t row, uint32_t feature)
 {
-    for (uint32_t i = features->vector_starts[row]; i < features->vector_starts[row + 1]; i++)
-        if (features->vector_features[i] == feature)
+    struct features_row found = features_row(features, row);
+    for (uint32_t i = 0; i < found.count; i++)
+        if (found.numbers[i] == feature)
             return true;
     return false;
 }
@@ -103,11 +94,10 @@ bool features_row_has(const struct features *features, uint32_t row, uint32_t fe
 void features_vector(const struct features *features, uint32_t row, struct feature_vector *vector)
 {
     feature_vector_clear(vector);
-    uint32_t start = features->vector_starts[row];
-    uint32_t end = features->vector_starts[row + 1];
-    vector->items = memory_grow(vector->items, &vector->capacity, end - start, sizeof *vector->items);
-    for (uint32_t i = start; i < end; i++) {
-        uint32_t number = features->vector_features[i];
+    struct features_row found = features_row(features, row);
+    vector->items = memory_grow(vector->items, &vector->capacity, found.count, sizeof *vector->items);
+    for (uint32_t i = 0; i < found.count; i++) {
+        uint32_t number = found.numbers[i];
         size_t length;
         size_t display_length;
         struct feature *feature = &vector->items[vector->count++];
@@ -117,9 +107,9 @@ void features_vector(const struct features *features, uint32_t row, struct featu
         feature->display_length = (uint32_t)display_length;
         feature->raw = 0;
         feature->kind = features->kinds[number];
-        feature->weight = features->vector_weights[i];
+        feature->weight = found.weights[i];
     }
-    memcpy(vector->norms, features_norms(features, row), sizeof vector->norms);
+    memcpy(vector->norms, found.norms, sizeof vector->norms);
 }
 
 /* ---- building ---- */
@@ -129,16 +119,14 @@ struct features_builder {
     struct dictionary_builder terms;
     struct buffer kinds;
     struct buffer vector_starts;
-    struct buffer vector_features;
-    struct buffer vector_weights;
-    struct buffer norms;
+    struct buffer vectors; /* uint32_t */
     struct buffer originals;
 };
 
 struct features_builder *features_builder_new(uint32_t epoch)
 {
     struct features_builder *builder = memory_zeroed(1, sizeof *builder);
-    builder->header.epoch = epoch;
+    builder->header = (struct features_header){.epoch = epoch, .norm_least = UINT16_MAX, .norm_most = 1};
     dictionary_builder_init(&builder->terms);
     uint32_t zero = 0;
     buffer_append(&builder->vector_starts, &zero, sizeof zero);
@@ -152,16 +140,29 @@ void features_builder_free(struct features_builder *builder)
     dictionary_builder_release(&builder->terms);
     buffer_release(&builder->kinds);
     buffer_release(&builder->vector_starts);
-    buffer_release(&builder->vector_features);
-    buffer_release(&builder->vector_weights);
-    buffer_release(&builder->norms);
+    buffer_release(&builder->vectors);
     buffer_release(&builder->originals);
     free(builder);
+}
+
+static void add_head(struct features_builder *builder, const struct feature_vector *vector)
+{
+    struct features_header *header = &builder->header;
+    uint16_t head[VECTOR_HEAD * 2] = {0};
+    while (head[VECTOR_NAMES] < vector->count && vector->items[head[VECTOR_NAMES]].kind != FEATURE_TERM)
+        head[VECTOR_NAMES]++;
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        uint16_t norm = head[group] = vector->norms[group];
+        header->norm_least = norm != 0 && norm < header->norm_least ? norm : header->norm_least;
+        header->norm_most = norm > header->norm_most ? norm : header->norm_most;
+    }
+    buffer_append(&builder->vectors, head, sizeof head);
 }
 
 void features_builder_add(struct features_builder *builder, const struct feature_vector *vector,
                           uint32_t original)
 {
+    add_head(builder, vector);
     for (size_t i = 0; i < vector->count; i++) {
         const struct feature *feature = &vector->items[i];
         uint32_t before = builder->terms.count;
@@ -169,13 +170,14 @@ void features_builder_add(struct features_builder *builder, const struct feature
                                                  feature->display, feature->display_length);
         if (number == before)
             buffer_append(&builder->kinds, &feature->kind, 1);
-        buffer_append(&builder->vector_features, &number, sizeof number);
-        buffer_append(&builder->vector_weights, &feature->weight, 1);
+        buffer_append(&builder->vectors, &number, sizeof number);
     }
-    uint32_t end = (uint32_t)(builder->vector_features.length / sizeof(uint32_t));
+    for (size_t i = 0; i < vector->count; i++)
+        buffer_append(&builder->vectors, &vector->items[i].weight, 1);
+    while (builder->vectors.length % sizeof(uint32_t) != 0)
+        buffer_append(&builder->vectors, "", 1);
+    uint32_t end = (uint32_t)(builder->vectors.length / sizeof(uint32_t));
     buffer_append(&builder->vector_starts, &end, sizeof end);
-    uint16_t norms[GROUP_COUNT + 1] = {vector->norms[0], vector->norms[1], vector->norms[2], 0};
-    buffer_append(&builder->norms, norms, sizeof norms);
     buffer_append(&builder->originals, &original, sizeof original);
     builder->header.row_count++;
 }
@@ -222,25 +224,34 @@ static void sort_lists(uint32_t *postings, const uint64_t *starts, size_t count)
     free(room);
 }
 
+static struct features_row built_row(const struct features_builder *builder, uint32_t row)
+{
+    const uint32_t *starts = (const uint32_t *)(const void *)builder->vector_starts.data;
+    return features_row_at((const uint32_t *)(const void *)builder->vectors.data, starts[row],
+                           starts[row + 1]);
+}
+
 /* Turns the vectors round: counting sort by feature, then each list by weight. */
 static uint32_t *build_postings(const struct features_builder *builder, uint64_t *starts)
 {
-    const uint32_t *features = (const uint32_t *)(const void *)builder->vector_features.data;
-    const uint32_t *vectors = (const uint32_t *)(const void *)builder->vector_starts.data;
-    const uint8_t *weights = (const uint8_t *)builder->vector_weights.data;
-    uint32_t total = vectors[builder->header.row_count];
-    for (uint32_t i = 0; i < total; i++)
-        starts[features[i] + 1]++;
-    for (uint32_t i = 0; i < builder->terms.count; i++)
+    uint32_t features = builder->terms.count;
+    for (uint32_t row = 0; row < builder->header.row_count; row++) {
+        struct features_row vector = built_row(builder, row);
+        for (uint32_t i = 0; i < vector.count; i++)
+            starts[vector.numbers[i] + 1]++;
+    }
+    for (uint32_t i = 0; i < features; i++)
         starts[i + 1] += starts[i];
-    uint64_t *next = memory_zeroed((size_t)builder->terms.count + 1, sizeof *next);
-    memcpy(next, starts, builder->terms.count * sizeof *next);
-    uint32_t *postings = memory_zeroed((size_t)total + 1, sizeof *postings);
-    for (uint32_t row = 0; row < builder->header.row_count; row++)
-        for (uint32_t i = vectors[row]; i < vectors[row + 1]; i++)
-            postings[next[features[i]]++] = row << 8 | weights[i];
+    uint64_t *next = memory_zeroed((size_t)features + 1, sizeof *next);
+    memcpy(next, starts, features * sizeof *next);
+    uint32_t *postings = memory_zeroed(starts[features] + 1, sizeof *postings);
+    for (uint32_t row = 0; row < builder->header.row_count; row++) {
+        struct features_row vector = built_row(builder, row);
+        for (uint32_t i = 0; i < vector.count; i++)
+            postings[next[vector.numbers[i]]++] = row << 8 | vector.weights[i];
+    }
     free(next);
-    sort_lists(postings, starts, builder->terms.count);
+    sort_lists(postings, starts, features);
     return postings;
 }
 
@@ -256,9 +267,7 @@ char *features_builder_finish(struct features_builder *builder, size_t *length)
     image_builder_add(&image, starts, (feature_count + 1) * sizeof *starts);
     image_builder_add(&image, postings, starts[feature_count] * sizeof *postings);
     image_builder_add(&image, builder->vector_starts.data, builder->vector_starts.length);
-    image_builder_add(&image, builder->vector_features.data, builder->vector_features.length);
-    image_builder_add(&image, builder->vector_weights.data, builder->vector_weights.length);
-    image_builder_add(&image, builder->norms.data, builder->norms.length);
+    image_builder_add(&image, builder->vectors.data, builder->vectors.length);
     image_builder_add(&image, builder->originals.data, builder->originals.length);
     dictionary_builder_write(&builder->terms, &image);
     free(starts);

@@ -21,20 +21,47 @@ struct features {
     const uint8_t *kinds;           /* of each feature */
     const uint64_t *posting_starts; /* features + 1 */
     const uint32_t *postings;       /* within a list heaviest first, equal ones by ascending rows */
-    const uint32_t *vector_starts;  /* rows + 1 */
-    const uint32_t *vector_features;
-    const uint8_t *vector_weights;
-    const uint16_t *norms;     /* GROUP_COUNT + 1 for each row, the last unused */
-    const uint32_t *originals; /* see features_original() */
-    uint16_t norm_least;       /* of all rows and groups, zeros left out; 1 if there are no others */
+    const uint32_t *vector_starts;  /* rows + 1: where each row's vector stands in `vectors` */
+    const uint32_t *vectors;        /* see features_row() */
+    const uint32_t *originals;      /* see features_original() */
+    uint16_t norm_least;            /* of all rows and groups, zeros left out; 1 if there are no others */
     uint16_t norm_most;
 };
 
+/* A row's vector where it stands: in one piece, because a comparison reads all of it, and each other place of
+ * a large file would be another miss. */
+struct features_row {
+    const uint16_t *norms;   /* GROUP_COUNT */
+    const uint32_t *numbers; /* of its features: names first, then key terms */
+    const uint8_t *weights;
+    uint32_t count;
+    uint32_t names; /* how many of these are no key terms */
+};
+
+/* Words of a vector before its numbers: the norms and how many names there are, each in 16 bits. Behind them
+ * the weights, four in a word. */
+#define VECTOR_HEAD 2
+#define VECTOR_NAMES GROUP_COUNT /* the place of the number of names in the head */
+
 int features_open(const char *data, size_t length, struct features *features, struct error *error);
 
-static inline const uint16_t *features_norms(const struct features *features, uint32_t row)
+static inline struct features_row features_row_at(const uint32_t *vectors, uint32_t start, uint32_t end)
 {
-    return features->norms + (size_t)row * (GROUP_COUNT + 1);
+    const uint32_t *words = vectors + start;
+    uint32_t count = end - start > VECTOR_HEAD ? (end - start - VECTOR_HEAD) * 4 / 5 : 0;
+    const uint16_t *head = (const uint16_t *)(const void *)words;
+    return (struct features_row){
+        .norms = head,
+        .numbers = words + VECTOR_HEAD,
+        .weights = (const uint8_t *)(const void *)(words + VECTOR_HEAD + count),
+        .count = count,
+        .names = count < head[VECTOR_NAMES] ? count : head[VECTOR_NAMES],
+    };
+}
+
+static inline struct features_row features_row(const struct features *features, uint32_t row)
+{
+    return features_row_at(features->vectors, features->vector_starts[row], features->vector_starts[row + 1]);
 }
 
 /* The docid of the first article of the story that the row's article is a near-copy of (copy_finder.h); 0 if

@@ -35,8 +35,8 @@ struct snapshot {
     size_t source_count;
     struct epoch *epoch;
     double average_length; /* words; what impacts are made with */
-    bool has_dead;     /* some documents in the sources are dead: searches must ask for each */
-    uint64_t articles; /* living ones */
+    bool has_dead;         /* some documents in the sources are dead: searches must ask for each */
+    uint64_t articles;     /* living ones */
 };
 
 struct snapshot *snapshot_retain(struct snapshot *snapshot);

@@ -52,8 +52,9 @@ struct xapian_term {
 
 struct xapian_writer;
 
-/* Has Xapian make the empty database that all new ones are copies of, in `directory`, and removes it again. To be
- * called while the process has one thread: see xapian_create.cc. Without it the first creation does it. */
+/* Has Xapian make the empty database that all new ones are copies of, in `directory`, and removes it again.
+ * To be called while the process has one thread: see xapian_create.cc. Without it the first creation does it.
+ */
 int xapian_prepare(const char *directory, struct error *error);
 
 /* Opens, or creates, the database in directory `path` and begins a transaction. `sync` false: DB_NO_SYNC, for

@@ -329,7 +329,8 @@ bool filter_accepts_date(const struct filter *filter, int64_t published)
 bool filter_accepts(const struct resolved_filter *resolved, uint32_t row)
 {
     const struct filter *filter = resolved->filter;
-    if (!filter_accepts_date(filter, resolved->slice->rows->published[row]))
+    /* a row's date lies far away: it is not looked at without need */
+    if (filter_has_dates(filter) && !filter_accepts_date(filter, resolved->slice->rows->published[row]))
         return false;
     const uint32_t *numbers = resolved->numbers;
     for (size_t i = 0; i < filter->clause_count; i++) {

@@ -41,20 +41,21 @@ static const struct feature *find_place(const struct scorer *scorer, uint32_t nu
 
 static void compare(const struct scorer *scorer, uint32_t row, struct related_hit *hit)
 {
-    const struct features *features = &scorer->slice->features;
-    const struct feature_vector *source = scorer->query->source;
+    struct features_row theirs = features_row(&scorer->slice->features, row);
     uint32_t sums[GROUP_COUNT] = {0};
-    for (uint32_t at = features->vector_starts[row]; at < features->vector_starts[row + 1]; at++) {
-        const struct feature *feature = find_place(scorer, features->vector_features[at]);
+    for (uint32_t i = 0; i < theirs.count; i++) {
+        const struct feature *feature = find_place(scorer, theirs.numbers[i]);
         if (feature == NULL)
             continue;
-        sums[feature_group(feature->kind)] += (uint32_t)feature->weight * features->vector_weights[at];
+        sums[feature_group(feature->kind)] += (uint32_t)feature->weight * theirs.weights[i];
     }
-    related_fill(hit, sums, source->norms, features_norms(features, row), &scorer->query->weights);
+    related_fill(hit, sums, scorer->query->source->norms, theirs.norms, &scorer->query->weights);
 }
 
 /* Vectors lie all over a large file: their lines are asked for some candidates ahead. */
-#define AHEAD 8
+#define AHEAD 16
+#define LINE_WORDS 16
+#define VECTOR_LINES 5
 
 static void prefetch_vector(const struct scorer *scorer, size_t candidate)
 {
@@ -66,12 +67,9 @@ static void prefetch_vector(const struct scorer *scorer, size_t candidate)
     }
     if (candidate >= scorer->candidate_count)
         return;
-    uint32_t row = scorer->candidates[candidate].row;
-    uint32_t start = features->vector_starts[row];
-    for (uint32_t at = start; at < start + 64; at += 16)
-        __builtin_prefetch(&features->vector_features[at]);
-    __builtin_prefetch(&features->vector_weights[start]);
-    __builtin_prefetch(features_norms(features, row));
+    const uint32_t *vector = features->vectors + features->vector_starts[scorer->candidates[candidate].row];
+    for (size_t line = 0; line < VECTOR_LINES; line++)
+        __builtin_prefetch(vector + line * LINE_WORDS);
 }
 
 void compare_candidates(struct scorer *scorer, const uint32_t *numbers, uint32_t slice_number,

@@ -7,21 +7,9 @@
 #define STORYD_RELATED_CONNECTED_H
 
 #include "related/copies.h"
-
-/* A name and in how many articles of the set it appears. */
-struct connected_name {
-    const char *display; /* borrowed from the snapshot */
-    uint32_t display_length;
-    uint32_t articles;
-    double heat; /* articles, each halved for every CONNECTED_HALF_LIFE before the newest of the set */
-};
+#include "related/name_tally.h"
 
 #define CONNECTED_HALF_LIFE (14.0 * 86400) /* seconds */
-
-struct connected_names {
-    struct connected_name *items; /* most articles first, equal ones in order of their names */
-    size_t count;
-};
 
 struct connected_summary {
     size_t events;
@@ -29,18 +17,13 @@ struct connected_summary {
     const struct related_hit *most_recent; /* NULL if no event has a date */
     int64_t first_published;               /* DATE_NONE likewise */
     int64_t last_published;
-    struct connected_names names[NAME_KIND_COUNT];
+    struct name_tally names; /* heat: articles, each halved for every CONNECTED_HALF_LIFE before the newest */
 };
 
 /* Zero-initialise before; connected_release() after. */
 void connected_summarise(const struct related_hit *hits, size_t count, const struct copies *copies,
                          struct connected_summary *summary);
 void connected_release(struct connected_summary *summary);
-
-/* The `limit` names with the most heat: pointers into `names`, hottest first. Returns how many were stored.
- */
-size_t connected_hottest(const struct connected_names *names, const struct connected_name **hottest,
-                         size_t limit);
 
 /* Days as people say them: "1 day", "44 days", "2 months" (45 days to 18 months), "3 years"; rounded to the
  * unit. `text` gets at most `size` - 1 bytes; returns `text`. */

@@ -63,6 +63,10 @@ void copies_collapse(struct copies *copies, struct related_hit *hits, size_t *co
     size_t kept = 0;
     reset(copies, *count);
     for (size_t i = 0; i < *count; i++) {
+        __builtin_prefetch(&hits[i].slice->features.originals[hits[i].row]);
+        __builtin_prefetch(&hits[i].slice->rows->docids[hits[i].row]);
+    }
+    for (size_t i = 0; i < *count; i++) {
         uint32_t story = copies_story(hits[i].slice, hits[i].row);
         struct copies_slot *slot = slot_of(copies, story);
         if (slot->story == story) {

@@ -27,7 +27,7 @@ void related_scratch_free(struct related_scratch *scratch)
     if (scratch == NULL)
         return;
     scorer_free(scratch->scorer);
-    free(scratch->best.items);
+    best_hits_release(&scratch->best);
     free(scratch->order);
     free(scratch);
 }
@@ -60,9 +60,7 @@ int related_run(struct related_scratch *scratch, const struct related_query *que
                 const struct related_hit **hits, size_t *count, struct error *error)
 {
     struct best_hits *best = &scratch->best;
-    best->items = memory_grow(best->items, &best->capacity, query->limit, sizeof *best->items);
-    best->count = 0;
-    best->limit = query->limit;
+    best_hits_clear(best, query->limit);
     scorer_begin(scratch->scorer, query);
     order_slices(scratch, query->snapshot);
     for (size_t i = 0; i < query->snapshot->slice_count && query->limit > 0; i++) {
@@ -184,24 +182,21 @@ static size_t sieve_bit(uint32_t number)
 }
 
 static size_t match_row(const struct feature_vector *source, const uint32_t *numbers,
-                        const struct features *features, uint32_t row, struct shared_feature *shared,
-                        size_t limit)
+                        const struct features_row *theirs, struct shared_feature *shared, size_t limit)
 {
     uint64_t sieve[SIEVE_WORDS] = {0};
     for (size_t i = 0; i < source->count; i++)
         sieve[sieve_bit(numbers[i]) / 64] |= UINT64_C(1) << (sieve_bit(numbers[i]) % 64);
     size_t count = 0;
-    for (uint32_t at = features->vector_starts[row]; at < features->vector_starts[row + 1] && count < limit;
-         at++) {
-        size_t bit = sieve_bit(features->vector_features[at]);
+    for (uint32_t i = 0; i < theirs->count && count < limit; i++) {
+        size_t bit = sieve_bit(theirs->numbers[i]);
         if ((sieve[bit / 64] >> (bit % 64) & 1) == 0)
             continue;
-        size_t position = position_of(features->vector_features[at], numbers, source->count);
+        size_t position = position_of(theirs->numbers[i], numbers, source->count);
         if (position == source->count)
             continue;
         const struct feature *feature = &source->items[position];
-        shared[count++] =
-            (struct shared_feature){feature, (uint32_t)feature->weight * features->vector_weights[at]};
+        shared[count++] = (struct shared_feature){feature, (uint32_t)feature->weight * theirs->weights[i]};
     }
     return count;
 }
@@ -217,7 +212,8 @@ size_t related_shared(const struct feature_vector *source, const uint32_t *numbe
                                      hash_bytes(source->items[i].term, source->items[i].length));
         numbers = found;
     }
-    size_t count = match_row(source, numbers, &slice->features, row, shared, limit);
+    struct features_row theirs = features_row(&slice->features, row);
+    size_t count = match_row(source, numbers, &theirs, shared, limit);
     free(found);
     if (count != 0)
         qsort(shared, count, sizeof *shared, compare_shared);

@@ -12,14 +12,21 @@
 
 #include "related/related.h"
 
-/* The best hits so far, the weakest on top (a binary heap). */
+/* The best hits so far; once there are `limit`, the weakest on top (a binary heap). */
 struct best_hits {
     struct related_hit *items;
     size_t capacity;
     size_t count;
     size_t limit;
+    struct related_hit *sorted; /* room for another order of `items` */
+    struct hit_key *keys;
+    size_t sorted_capacity;
+    size_t key_capacity;
 };
 
+/* Empties it and makes room for `limit` hits. Zero-initialise before the first time; best_hits_release(). */
+void best_hits_clear(struct best_hits *best, size_t limit);
+void best_hits_release(struct best_hits *best);
 /* Keeps the hit if it is among the `limit` best. Equal ranks: the newer docid is better. */
 void best_hits_keep(struct best_hits *best, const struct related_hit *hit);
 /* Strongest first; the heap is none any more. */

@@ -220,11 +220,9 @@ static void clear_marks(struct trending_scratch *scratch)
 static void count_row(struct trending_scratch *scratch, const struct features *features, uint32_t row,
                       const bool *kinds)
 {
-    /* names come before key terms in a row's vector */
-    for (uint32_t i = features->vector_starts[row]; i < features->vector_starts[row + 1]; i++) {
-        uint32_t number = features->vector_features[i];
-        if (features->kinds[number] == FEATURE_TERM)
-            break;
+    struct features_row vector = features_row(features, row);
+    for (uint32_t i = 0; i < vector.names; i++) {
+        uint32_t number = vector.numbers[i];
         if (!kinds[features->kinds[number]])
             continue;
         if (scratch->marks[number]++ == 0)
@@ -299,10 +297,9 @@ static size_t step_of(int64_t offset, int64_t span)
 static void follow_row(struct trending_scratch *scratch, const struct features *features, uint32_t row,
                        size_t step, bool in_window)
 {
-    for (uint32_t i = features->vector_starts[row]; i < features->vector_starts[row + 1]; i++) {
-        uint32_t number = features->vector_features[i];
-        if (features->kinds[number] == FEATURE_TERM)
-            break;
+    struct features_row vector = features_row(features, row);
+    for (uint32_t i = 0; i < vector.names; i++) {
+        uint32_t number = vector.numbers[i];
         if (scratch->marks[number] == 0)
             continue;
         struct candidate *candidate = &scratch->candidates[scratch->marks[number] - 1];
@@ -417,13 +414,12 @@ static void offer_row(struct trending_scratch *scratch, const struct trending_qu
     const struct features *features = &slice->features;
     double age = (double)(query->at - slice->rows->published[row]);
     double recency = exp2(-age / window);
-    for (uint32_t i = features->vector_starts[row]; i < features->vector_starts[row + 1]; i++) {
-        uint32_t number = features->vector_features[i];
-        if (features->kinds[number] == FEATURE_TERM)
-            break;
+    struct features_row vector = features_row(features, row);
+    for (uint32_t i = 0; i < vector.names; i++) {
+        uint32_t number = vector.numbers[i];
         if (scratch->marks[number] == 0)
             continue;
-        struct trending_article article = {slice, row, features->vector_weights[i] * recency};
+        struct trending_article article = {slice, row, vector.weights[i] * recency};
         offer(&scratch->names[scratch->marks[number] - 1], query->articles, &article);
     }
 }

@@ -24,25 +24,10 @@ static void spans_are_rounded_to_their_unit(void **state)
     }
 }
 
-static void the_hottest_come_first(void **state)
-{
-    (void)state;
-    struct connected_name items[] = {{"a", 1, 9, 0.5}, {"b", 1, 8, 3.0}, {"c", 1, 7, 1.0}, {"d", 1, 6, 2.0}};
-    struct connected_names names = {items, 4};
-    const struct connected_name *hottest[3];
-    assert_int_equal(connected_hottest(&names, hottest, 3), 3);
-    assert_ptr_equal(hottest[0], &items[1]);
-    assert_ptr_equal(hottest[1], &items[3]);
-    assert_ptr_equal(hottest[2], &items[2]);
-    names.count = 1;
-    assert_int_equal(connected_hottest(&names, hottest, 3), 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_rounded_to_their_unit),
-        cmocka_unit_test(the_hottest_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

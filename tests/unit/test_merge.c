@@ -279,8 +279,8 @@ static void docids_stay_and_dead_rows_go(void **state)
             const char *old_id = rows_id(old->rows, row, &old_length);
             assert_int_equal(length, old_length);
             assert_memory_equal(id, old_id, length);
-            assert_memory_equal(features_norms(&merged->slice->features, at),
-                                features_norms(&old->features, row), GROUP_COUNT * sizeof(uint16_t));
+            assert_memory_equal(features_row(&merged->slice->features, at).norms,
+                                features_row(&old->features, row).norms, GROUP_COUNT * sizeof(uint16_t));
             at++;
         }
     }
