@@ -262,7 +262,9 @@ static int write_reply(struct worker *worker, const struct related_options *opti
         write_names(&summary, reply);
     if (wants(sections, "topics"))
         write_topics(&summary, reply);
-    json_key_bool(reply, "bounded", count + options->copies.count == set_size(limit));
+    /* the set ends at a number, or the budget for postings has kept weak ones from being seen */
+    bool is_bounded = count + options->copies.count == set_size(limit) || options->was_cut;
+    json_key_bool(reply, "bounded", is_bounded);
     connected_release(&summary);
     return status;
 }

@@ -137,8 +137,10 @@ int related_options_run(struct worker *worker, struct related_options *options, 
     /* nothing is left to look for if the pinned ones are enough */
     if (pinned < most && run(worker, options, wanted, &found, &count, error) != 0)
         return -1;
-    if (diversity > 0 && count > 0)
-        count = related_diversify(worker->related, &options->query.weights, (float)diversity, most);
+    options->was_cut = pinned < most && related_was_cut(worker->related);
+    if (diversity > 0 && count > 0 &&
+        related_diversify(worker->related, &options->query, (float)diversity, most, &count, error) != 0)
+        return -1;
     take_hits(options, pinned, found, count, most);
     return 0;
 }

@@ -19,6 +19,7 @@ struct related_options {
     struct controls_result controls;
     struct related_hit *hits; /* owned: after related_options_run() */
     size_t hit_count;
+    bool was_cut; /* weak ones may be missing: see related_was_cut() */
 };
 
 /* Pins the snapshot, finds the source and reads filter, exclude, weights, min_strength, recency, only,

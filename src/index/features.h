@@ -48,7 +48,7 @@ int features_open(const char *data, size_t length, struct features *features, st
 static inline struct features_row features_row_at(const uint32_t *vectors, uint32_t start, uint32_t end)
 {
     const uint32_t *words = vectors + start;
-    uint32_t count = end - start > VECTOR_HEAD ? (end - start - VECTOR_HEAD) * 4 / 5 : 0;
+    uint32_t count = end > start + VECTOR_HEAD ? (end - start - VECTOR_HEAD) * 4 / 5 : 0;
     const uint16_t *head = (const uint16_t *)(const void *)words;
     return (struct features_row){
         .norms = head,

@@ -56,6 +56,16 @@ static void order_slices(struct related_scratch *scratch, const struct snapshot 
     }
 }
 
+static bool is_in_time(const struct related_query *query)
+{
+    return query->deadline == 0 || clock_now() <= query->deadline;
+}
+
+static int fail_deadline(struct error *error)
+{
+    return error_set(error, ERROR_DEADLINE, "the query took longer than its deadline");
+}
+
 int related_run(struct related_scratch *scratch, const struct related_query *query,
                 const struct related_hit **hits, size_t *count, struct error *error)
 {
@@ -64,14 +74,19 @@ int related_run(struct related_scratch *scratch, const struct related_query *que
     scorer_begin(scratch->scorer, query);
     order_slices(scratch, query->snapshot);
     for (size_t i = 0; i < query->snapshot->slice_count && query->limit > 0; i++) {
-        if (query->deadline != 0 && clock_now() > query->deadline)
-            return error_set(error, ERROR_DEADLINE, "the query took longer than its deadline");
+        if (!is_in_time(query))
+            return fail_deadline(error);
         scorer_run(scratch->scorer, scratch->order[i], best);
     }
     best_hits_sort(best);
     *hits = best->items;
     *count = best->count;
     return 0;
+}
+
+bool related_was_cut(const struct related_scratch *scratch)
+{
+    return scorer_was_cut(scratch->scorer);
 }
 
 const uint32_t *related_numbers(const struct related_scratch *scratch, uint32_t slice_number)
@@ -96,34 +111,44 @@ static float likeness(const struct related_weights *weights, const struct featur
     return between.strength;
 }
 
-size_t related_diversify(struct related_scratch *scratch, const struct related_weights *weights,
-                         float diversity, size_t limit)
+/* The next one is moved to its place; how close the others are to it is noted. */
+static void choose_next(struct related_hit *hits, float *closest, size_t chosen, size_t count,
+                        float diversity)
+{
+    size_t best = chosen;
+    for (size_t i = chosen; i < count; i++)
+        if ((1 - diversity) * hits[i].rank - diversity * closest[i] >
+            (1 - diversity) * hits[best].rank - diversity * closest[best])
+            best = i;
+    struct related_hit hit = hits[best];
+    memmove(&hits[chosen + 1], &hits[chosen], (best - chosen) * sizeof *hits);
+    memmove(&closest[chosen + 1], &closest[chosen], (best - chosen) * sizeof *closest);
+    hits[chosen] = hit;
+}
+
+int related_diversify(struct related_scratch *scratch, const struct related_query *query, float diversity,
+                      size_t limit, size_t *count, struct error *error)
 {
     struct related_hit *hits = scratch->best.items;
-    size_t count = scratch->best.count;
-    float *closest = memory_zeroed(count, sizeof *closest); /* to any hit chosen so far */
+    size_t all = scratch->best.count;
+    float *closest = memory_zeroed(all, sizeof *closest); /* to any hit chosen so far */
     struct feature_vector vector = {0};
     size_t chosen = 0;
-    for (; chosen < limit && chosen < count; chosen++) {
-        size_t best = chosen;
-        for (size_t i = chosen; i < count; i++)
-            if ((1 - diversity) * hits[i].rank - diversity * closest[i] >
-                (1 - diversity) * hits[best].rank - diversity * closest[best])
-                best = i;
-        struct related_hit hit = hits[best];
-        memmove(&hits[chosen + 1], &hits[chosen], (best - chosen) * sizeof *hits);
-        memmove(&closest[chosen + 1], &closest[chosen], (best - chosen) * sizeof *closest);
-        hits[chosen] = hit;
-        features_vector(&hit.slice->features, hit.row, &vector);
-        for (size_t i = chosen + 1; i < count; i++) {
-            float near = likeness(weights, &vector, &hits[i]);
+    bool in_time = true;
+    for (; chosen < limit && chosen < all && in_time; chosen++) {
+        choose_next(hits, closest, chosen, all, diversity);
+        features_vector(&hits[chosen].slice->features, hits[chosen].row, &vector);
+        for (size_t i = chosen + 1; i < all; i++) {
+            float near = likeness(&query->weights, &vector, &hits[i]);
             if (near > closest[i])
                 closest[i] = near;
         }
+        in_time = is_in_time(query);
     }
     feature_vector_release(&vector);
     free(closest);
-    return chosen;
+    *count = chosen;
+    return in_time ? 0 : fail_deadline(error);
 }
 
 /* ---- one row ---- */

@@ -74,9 +74,12 @@ struct related_hit *related_change_hits(struct related_scratch *scratch, size_t 
 
 /* Reorders the hits of the last run so that each of the first `limit` is strong but unlike those before it:
  * maximal marginal relevance (Carbonell and Goldstein 1998) with lambda = 1 - `diversity` (0 to 1), the
- * strength between two hits as their likeness. Returns how many there are now. */
-size_t related_diversify(struct related_scratch *scratch, const struct related_weights *weights,
-                         float diversity, size_t limit);
+ * strength between two hits as their likeness. *count: how many there are now. Errors: deadline. */
+int related_diversify(struct related_scratch *scratch, const struct related_query *query, float diversity,
+                      size_t limit, size_t *count, struct error *error);
+
+/* Whether the last run's budget left out postings, so that weak connections may be missing. */
+bool related_was_cut(const struct related_scratch *scratch);
 
 /* Overlaps and strength from the sums of products and the norms of the three groups. */
 void related_fill(struct related_hit *hit, const uint32_t *sums, const uint16_t *mine, const uint16_t *theirs,

@@ -51,9 +51,15 @@ void scorer_begin(struct scorer *scorer, const struct related_query *query)
                                   sizeof *scorer->numbers);
     for (size_t i = 0; i < source->count; i++)
         scorer->hashes[i] = hash_bytes(source->items[i].term, source->items[i].length);
+    scorer->was_cut = false;
     scorer->total_rows = 0;
     for (size_t i = 0; i < slices; i++)
         scorer->total_rows += query->snapshot->slices[i]->rows->count;
+}
+
+bool scorer_was_cut(const struct scorer *scorer)
+{
+    return scorer->was_cut;
 }
 
 const uint32_t *scorer_numbers(const struct scorer *scorer, uint32_t slice_number)
@@ -149,6 +155,7 @@ static void cut_lists(struct scorer *scorer, size_t count)
     if (scorer->query->postings == 0 || (double)total <= budget + BUDGET_LEAST)
         return;
     scorer->read = CUT_SLACK;
+    scorer->was_cut = true;
     budget += BUDGET_LEAST;
     qsort(scorer->lists, count, sizeof *scorer->lists, shortest_first);
     for (size_t i = 0; i < count; i++) {

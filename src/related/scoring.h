@@ -41,6 +41,9 @@ void scorer_begin(struct scorer *scorer, const struct related_query *query);
 /* Adds what one slice has to `best`, whose limit is the query's. */
 void scorer_run(struct scorer *scorer, uint32_t slice_number, struct best_hits *best);
 
+/* Whether a budget has cut lists since the last scorer_begin(). */
+bool scorer_was_cut(const struct scorer *scorer);
+
 /* The numbers of the source's features in a slice that was run, DICTIONARY_NONE where it lacks one. Valid
  * until the next scorer_begin(). */
 const uint32_t *scorer_numbers(const struct scorer *scorer, uint32_t slice_number);

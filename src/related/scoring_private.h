@@ -56,6 +56,7 @@ struct scorer {
     struct resolved_filter resolved;
     struct slice *slice; /* of this run */
     float read;          /* the part of its sum that a row has at least: 1 unless lists were cut */
+    bool was_cut;        /* in any slice of the query */
 };
 
 /* The part of a sum that belongs to this run. */

@@ -5,6 +5,8 @@ from datetime import datetime
 
 import pytest
 
+from harness import Daemon
+
 SOURCE = "a003-skua-lost-after-74-seconds"
 KINDS = ("people", "organizations", "products", "places")
 
@@ -49,6 +51,37 @@ def test_the_timeline_is_the_strongest_by_date(reader):
     dates = [when(event["published"]) for event in timeline]
     assert dates == sorted(dates, reverse=True)
     assert all(event["shared"]["tags"] or event["shared"]["places"] or event["terms"] for event in timeline)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """One source and 420 articles that are connected with it."""
+    daemon = Daemon().start()
+    stories = [
+        {"id": f"m{n}", "title": f"Quay {n} crane{n}", "tags": ["harbour"], "people": ["Ann Lee"]} for n in range(421)
+    ]
+    with daemon.client() as client:
+        client.put_all(stories)
+        client.ok("FLUSH")
+    yield daemon
+    daemon.finish()
+
+
+def test_a_set_that_is_cut_says_so(many):
+    with many.client() as client:
+        cut = client.ok("CONNECTED", id="m0", min_strength=0, copies="show", sections=["overview"])
+        assert cut["overview"]["events"] == 400 and cut["bounded"] is True
+        whole = client.ok("CONNECTED", id="m0", min_strength=0, copies="show", limit=500, sections=["overview"])
+        assert whole["overview"]["events"] == 420 and whole["bounded"] is False
+
+
+def test_a_budget_that_cuts_says_so(many):
+    many.options.append("--related.postings=1")
+    many.restart()
+    with many.client() as client:
+        client.ok("FLUSH")
+        reply = client.ok("CONNECTED", id="m0", min_strength=0, copies="show", limit=500, sections=["overview"])
+        assert 0 < reply["overview"]["events"] < 420 and reply["bounded"] is True
 
 
 def test_sections_and_bounds(reader):

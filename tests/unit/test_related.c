@@ -344,6 +344,8 @@ static void a_budget_never_changes_figures(void **state)
         assert_int_equal(related_run(fixture->scratch, &query, &hits, &count, NULL), 0);
         size_t all = reference(&query, expected);
         assert_true(count <= all);
+        if (!related_was_cut(fixture->scratch)) /* whoever is not told so relies on it */
+            assert_int_equal(count, all);
         for (size_t i = 0; i < count; i++) {
             struct related_hit slow;
             related_compare(query.source, hits[i].slice, hits[i].row, &query.weights, &slow);
@@ -509,6 +511,29 @@ static void a_deadline_is_kept_and_leaves_the_scratch_clean(void **state)
     check_run(fixture, &query);
 }
 
+/* Choosing compares each hit with each: it must not outlast the deadline either. */
+static void a_deadline_ends_the_choice_of_different_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct related_hit *hits;
+    size_t count;
+    struct error error = ERROR_INIT;
+    choose_source(fixture);
+    struct related_query query = query_for(fixture);
+    query.limit = 1000;
+    assert_int_equal(related_run(fixture->scratch, &query, &hits, &count, NULL), 0);
+    assert_true(count > 10);
+    size_t all = count;
+    query.deadline = clock_now() - 1;
+    assert_int_equal(related_diversify(fixture->scratch, &query, 0.5F, all, &count, &error), -1);
+    assert_int_equal(error.code, ERROR_DEADLINE);
+    assert_int_equal(count, 1); /* it looked at the clock after the first */
+    query.deadline = clock_now() + 600 * NANOSECONDS_PER_SECOND;
+    assert_int_equal(related_diversify(fixture->scratch, &query, 0.5F, 10, &count, NULL), 0);
+    assert_int_equal(count, 10);
+    check_run(fixture, &query);
+}
+
 static void shared_features_are_those_of_both(void **state)
 {
     struct fixture *fixture = *state;
@@ -610,6 +635,7 @@ int main(void)
         cmocka_unit_test(a_copy_has_similarity_one),
         cmocka_unit_test(nothing_wanted_nothing_found),
         cmocka_unit_test(a_deadline_is_kept_and_leaves_the_scratch_clean),
+        cmocka_unit_test(a_deadline_ends_the_choice_of_different_ones),
         cmocka_unit_test(shared_features_are_those_of_both),
         cmocka_unit_test(a_history_is_the_sum_of_its_articles),
         cmocka_unit_test(a_history_of_one_is_the_article),
