@@ -6,6 +6,7 @@
 //   reference build ARTICLES DIRECTORY           one database of the articles, on one core, then compacted
 //   reference build-light ARTICLES DIRECTORY     the same without positions
 //   reference run DIRECTORY REQUESTS [COUNT]     the same SEARCH and RELATED lines that storyd gets
+//   reference rank DIRECTORY REQUESTS            what RELATED lines find: a line of ids for each
 //
 // Documents have the terms that storyd indexes, made by the same code; the wdf is the plain term frequency (a
 // title word counts as often as in storyd) and Xapian's own BM25Weight ranks. Tags get a wdf of 1, so that
@@ -189,8 +190,10 @@ class asker
         FILE *file = fopen((directory + "/ids").c_str(), "r");
         unsigned docid;
         char id[ARTICLE_ID_MAX + 1];
-        while (file != nullptr && fscanf(file, "%u %200[^\n]", &docid, id) == 2)
+        while (file != nullptr && fscanf(file, "%u %200[^\n]", &docid, id) == 2) {
             docids[id] = docid;
+            names[docid] = id;
+        }
         if (file != nullptr)
             fclose(file);
     }
@@ -226,6 +229,25 @@ class asker
         for (Xapian::MSetIterator i = hits.begin(); i != hits.end(); ++i)
             bytes += i.get_document().get_data().size();
         return hits.size();
+    }
+
+    // The ten best for an article besides itself.
+    void print_related(const struct line &line)
+    {
+        const char *blank = static_cast<const char *>(memchr(line.text, ' ', line.length));
+        json_t *arguments =
+            json_loadb(blank + 1, line.length - static_cast<size_t>(blank + 1 - line.text), 0, nullptr);
+        const std::string id = json_string_value(json_object_get(arguments, "id"));
+        json_decref(arguments);
+        Xapian::Enquire enquire(database);
+        enquire.set_weighting_scheme(Xapian::BM25Weight(1, 0, 1.2, 0.75, 0));
+        enquire.set_query(related(id.c_str()));
+        Xapian::MSet hits = enquire.get_mset(0, hits_wanted + 1);
+        Xapian::doccount shown = 0;
+        for (Xapian::MSetIterator i = hits.begin(); i != hits.end() && shown < hits_wanted; ++i)
+            if (names.at(*i) != id)
+                printf("%s%s", shown++ == 0 ? "" : "\t", names.at(*i).c_str());
+        printf("\n");
     }
 
     size_t bytes = 0;
@@ -312,6 +334,7 @@ class asker
 
     Xapian::Database database;
     std::unordered_map<std::string, Xapian::docid> docids;
+    std::unordered_map<Xapian::docid, std::string> names;
     struct stemmer_set *stemmers = stemmer_set_new();
 };
 
@@ -342,6 +365,17 @@ int run(const std::string &directory, const std::string &requests, size_t count)
     lines_release(&lines);
     return 0;
 }
+
+int rank(const std::string &directory, const std::string &requests)
+{
+    struct lines lines;
+    lines_load(&lines, requests.c_str(), 0);
+    asker asker(directory);
+    for (size_t i = 0; i < lines.count; i++)
+        asker.print_related(lines.items[i]);
+    lines_release(&lines);
+    return 0;
+}
 } // namespace
 
 int main(int count, char **words)
@@ -353,6 +387,8 @@ int main(int count, char **words)
             return build(words[2], words[3], mode == "build");
         if (mode == "run" && (count == 4 || count == 5))
             return run(words[2], words[3], number);
+        if (mode == "rank" && count == 4)
+            return rank(words[2], words[3]);
     } catch (const Xapian::Error &failure) {
         fprintf(stderr, "reference: %s\n", failure.get_description().c_str());
         return 1;
@@ -361,7 +397,8 @@ int main(int count, char **words)
         return 1;
     }
     fputs("usage: reference build|build-light ARTICLES DIRECTORY\n"
-          "       reference run DIRECTORY REQUESTS [COUNT]\n",
+          "       reference run DIRECTORY REQUESTS [COUNT]\n"
+          "       reference rank DIRECTORY REQUESTS\n",
           stderr);
     return 2;
 }
