@@ -35,8 +35,8 @@ void config_write_file(const struct config *config, struct buffer *out)
     buffer_append_string(out, "# The settings of storyd, each with its default. Remove the \"#\" before a "
                               "setting to change it. Sizes may\n"
                               "# end in K, M, G or T; times end in ms, s, m or h. `storyd --test --config "
-                              "FILE` checks a file; SIGHUP or\n"
-                              "# SIGHUP has storyd read it again. Comments are on lines of their own.\n");
+                              "FILE` checks a file; SIGHUP has\n"
+                              "# storyd read it again. Comments are on lines of their own.\n");
     const char *section = "";
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &option_table[i];

@@ -86,7 +86,7 @@ static const struct verb_option connected_options[] = {
     {"limit", "N", VALUE_COUNT, false, "Events on the timeline (10)"},
     RELATED_OPTIONS,
     {"sections", "A,B,...", VALUE_TEXT, false,
-     "Only these: article, overview, insights, timeline, names, topics"},
+     "Only these: article, about, overview, insights, timeline, names, topics"},
     FIELDS_OPTION,
     {0}};
 
