@@ -1,7 +1,7 @@
 /*
- * buffer.h - a growing run of bytes. The owner of the struct owns the bytes; zero-initialise (BUFFER_INIT) before
- * use, buffer_release() after. `data` is NUL-terminated whenever it is not NULL (the NUL is not counted), and moves
- * when the buffer grows. One thread at a time.
+ * buffer.h - a growing run of bytes. The owner of the struct owns the bytes; zero-initialise (BUFFER_INIT)
+ * before use, buffer_release() after. `data` is NUL-terminated whenever it is not NULL (the NUL is not
+ * counted), and moves when the buffer grows. One thread at a time.
  */
 #ifndef STORYD_BASE_BUFFER_H
 #define STORYD_BASE_BUFFER_H
@@ -14,7 +14,10 @@ struct buffer {
     size_t capacity;
 };
 
-#define BUFFER_INIT {NULL, 0, 0}
+#define BUFFER_INIT                                                                                          \
+    {                                                                                                        \
+        NULL, 0, 0                                                                                           \
+    }
 
 void buffer_reserve(struct buffer *buffer, size_t more); /* room for `more` bytes after length */
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
@@ -24,6 +27,6 @@ void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__
 void buffer_pad(struct buffer *buffer, size_t alignment); /* zero bytes up to a multiple of alignment */
 void buffer_clear(struct buffer *buffer);                 /* length 0, memory kept */
 void buffer_release(struct buffer *buffer);               /* memory freed, buffer usable again */
-char *buffer_steal(struct buffer *buffer);                /* new reference to the bytes (free()); buffer empty */
+char *buffer_steal(struct buffer *buffer); /* new reference to the bytes (free()); buffer empty */
 
 #endif

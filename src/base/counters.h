@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum counter {
 #define COUNTER(symbol, name, help) COUNTER_##symbol,
 #include "base/counters.def"
@@ -20,5 +24,9 @@ void counter_set(enum counter counter, int64_t value);
 int64_t counter_value(enum counter counter);
 const char *counter_name(enum counter counter);
 const char *counter_help(enum counter counter);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -2,11 +2,11 @@
  * error.h - how a failure travels: by value, with a code and a sentence a person can act on.
  *
  * A function that can fail returns 0 on success and -1 on failure and takes a `struct error *` last.
- * On failure it fills the error; on success it leaves it untouched. The caller owns the struct (usually on its
- * stack); nothing is allocated. NULL means "not interested". Any thread.
+ * On failure it fills the error; on success it leaves it untouched. The caller owns the struct (usually on
+ * its stack); nothing is allocated. NULL means "not interested". Any thread.
  *
- * The codes are the protocol's closed list (doc/protocol.md, "Errors"): the reply, the log and storyctl use the
- * same words.
+ * The codes are the protocol's closed list (doc/protocol.md, "Errors"): the reply, the log and storyctl use
+ * the same words.
  */
 #ifndef STORYD_BASE_ERROR_H
 #define STORYD_BASE_ERROR_H
@@ -40,7 +40,10 @@ struct error {
     char message[500];  /* one sentence, UTF-8, no line end */
 };
 
-#define ERROR_INIT {ERROR_NONE, 0, ""}
+#define ERROR_INIT                                                                                           \
+    {                                                                                                        \
+        ERROR_NONE, 0, ""                                                                                    \
+    }
 
 /* Fill `error` (may be NULL) and return -1, so that callers can write `return error_set(...)`. */
 int error_set(struct error *error, enum error_code code, const char *format, ...)

@@ -1,8 +1,8 @@
 /*
  * file.h - files that survive a power cut, and files mapped for reading.
  *
- * Writing is "new file, sync it, rename it into place, sync the directory": after a crash there is either the old file
- * or the whole new one. Any thread; no two threads on the same path.
+ * Writing is "new file, sync it, rename it into place, sync the directory": after a crash there is either the
+ * old file or the whole new one. Any thread; no two threads on the same path.
  */
 #ifndef STORYD_BASE_FILE_H
 #define STORYD_BASE_FILE_H
@@ -19,7 +19,8 @@ int file_replace(const char *path, const void *bytes, size_t length, struct erro
 int file_sync(const char *path, struct error *error);
 int file_sync_directory(const char *path, struct error *error);
 
-/* The whole file as a new NUL-terminated block (free()); refuses files over `limit`. not_found if there is none. */
+/* The whole file as a new NUL-terminated block (free()); refuses files over `limit`. not_found if there is
+ * none. */
 int file_read(const char *path, size_t limit, char **bytes, size_t *length, struct error *error);
 
 /* Make a directory (mode 0750), parents too; fine if it is there. */

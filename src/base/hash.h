@@ -1,4 +1,5 @@
-/* hash.h - the hash of every table in storyd: xxHash (XXH3, 64 bits), also in files, so it must not change. */
+/* hash.h - the hash of every table in storyd: xxHash (XXH3, 64 bits), also in files, so it must not change.
+ */
 #ifndef STORYD_BASE_HASH_H
 #define STORYD_BASE_HASH_H
 

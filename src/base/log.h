@@ -1,6 +1,7 @@
 /*
- * log.h - one line an event, to stderr (foreground) or syslog. Messages are `key=value` words after a plain phrase.
- * Any thread. Text that came from a client must be passed through log_safe() first: no line ends, no escapes.
+ * log.h - one line an event, to stderr (foreground) or syslog. Messages are `key=value` words after a plain
+ * phrase. Any thread. Text that came from a client must be passed through log_safe() first: no line ends, no
+ * escapes.
  */
 #ifndef STORYD_BASE_LOG_H
 #define STORYD_BASE_LOG_H
@@ -18,8 +19,8 @@ void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* At most one line a second for each `limit` (a static variable of the caller, zero at first). Says how many were
- * left out since the last one. Level: warning. */
+/* At most one line a second for each `limit` (a static variable of the caller, zero at first). Says how many
+ * were left out since the last one. Level: warning. */
 struct log_limit {
     long long last_second;
     unsigned suppressed;

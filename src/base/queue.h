@@ -29,8 +29,8 @@ void queue_wake(struct queue *queue);
 void *queue_pop(struct queue *queue, int64_t deadline);
 
 /* Like queue_pop without a deadline, but the consumer looks for an item for `watch` nanoseconds before it
- * sleeps: a core that sleeps needs longer to wake than many queries take. Of the consumers of a queue one does
- * so at a time. */
+ * sleeps: a core that sleeps needs longer to wake than many queries take. Of the consumers of a queue one
+ * does so at a time. */
 void *queue_watch(struct queue *queue, int64_t watch);
 
 /* Like queue_pop, but takes all that waits, at most `limit`; returns how many were stored in `items`. */

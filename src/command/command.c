@@ -1,6 +1,7 @@
 #include "command/command.h"
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/json_reader.h"
 #include "base/nearest.h"
 
@@ -50,6 +51,12 @@ static const char *string_end(const char *at, const char *end)
     return at;
 }
 
+static int reject_json(struct error *error, const char *what, size_t most, const char *unit)
+{
+    counter_add(COUNTER_ARGUMENTS_REJECTED, 1);
+    return error_set(error, ERROR_BAD_REQUEST, "the argument %s %zu %s", what, most, unit);
+}
+
 /* Counts before parsing: a short text can make a tree that is a hundred times as large, or as deep as it is
  * long. */
 static int check_json_size(const char *text, size_t length, const struct command_limits *limits,
@@ -67,12 +74,11 @@ static int check_json_size(const char *text, size_t length, const struct command
         else if ((c == '}' || c == ']') && depth > 0)
             depth--;
         if (depth > limits->json_depth)
-            return error_set(error, ERROR_BAD_REQUEST, "the argument is nested deeper than %zu levels",
-                             limits->json_depth);
+            return reject_json(error, "is nested deeper than", limits->json_depth,
+                               "levels (limits.json_depth)");
     }
     if (nodes > limits->json_nodes)
-        return error_set(error, ERROR_BAD_REQUEST, "the argument has more than %zu values",
-                         limits->json_nodes);
+        return reject_json(error, "has more than", limits->json_nodes, "values (limits.json_nodes)");
     return 0;
 }
 
@@ -150,9 +156,11 @@ static int set_deadline(struct request *request, const struct command_limits *li
     bool is_query = takes_deadline(request->command);
     int64_t given = schema_integer(request->arguments, "deadline_ms", 0);
     int64_t milliseconds = given != 0 ? given : is_query ? limits->deadline_ms : 0;
-    if (given < 0 || given > limits->deadline_max_ms)
-        return error_set(error, ERROR_BAD_REQUEST, "\"deadline_ms\" must be 1 to %lld",
+    if (given < 0 || given > limits->deadline_max_ms) {
+        counter_add(COUNTER_DEADLINES_REJECTED, 1);
+        return error_set(error, ERROR_BAD_REQUEST, "\"deadline_ms\" must be 1 to %lld (limits.deadline_max)",
                          (long long)limits->deadline_max_ms);
+    }
     request->deadline = milliseconds == 0 ? 0 : request->received + milliseconds * NANOSECONDS_PER_MS;
     return 0;
 }

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The set that is counted: this many at most, the strongest; more is said in `bounded`. */
-#define SET_MAX 400
 #define MIN_STRENGTH_DEFAULT 0.15
 /* Whom the ten strongest ones are needs fewer postings read than whom all above a strength are. */
 #define POSTINGS_TIMES 2
@@ -236,14 +234,8 @@ static void write_topics(const struct connected_summary *summary, struct json_wr
 
 /* ---- the whole ---- */
 
-/* As many as are to be shown in any case. */
-static size_t set_size(size_t limit)
-{
-    return limit > SET_MAX ? limit : SET_MAX;
-}
-
 static int write_reply(struct worker *worker, const struct related_options *options, const json_t *sections,
-                       size_t limit, struct json_writer *reply, struct error *error)
+                       size_t limit, size_t set_size, struct json_writer *reply, struct error *error)
 {
     const struct related_hit *hits = options->hits;
     size_t count = options->hit_count;
@@ -263,7 +255,7 @@ static int write_reply(struct worker *worker, const struct related_options *opti
     if (wants(sections, "topics"))
         write_topics(&summary, reply);
     /* the set ends at a number, or the budget for postings has kept weak ones from being seen */
-    bool is_bounded = count + options->copies.count == set_size(limit) || options->was_cut;
+    bool is_bounded = count + options->copies.count == set_size || options->was_cut;
     json_key_bool(reply, "bounded", is_bounded);
     connected_release(&summary);
     return status;
@@ -281,10 +273,11 @@ static int connect_events(struct worker *worker, struct request *request, struct
         result_window(arguments, &settings, &offset, &limit, error) != 0 ||
         related_options_read(worker, request, options, error) != 0)
         return -1;
+    size_t set_size = limit > settings.connected_articles ? limit : settings.connected_articles;
     options->query.postings *= POSTINGS_TIMES;
     options->query.min_strength = (float)schema_number(arguments, "min_strength", MIN_STRENGTH_DEFAULT);
-    if (related_options_run(worker, options, set_size(limit), 0, 0, error) != 0 ||
-        write_reply(worker, options, sections, limit, reply, error) != 0)
+    if (related_options_run(worker, options, set_size, 0, 0, error) != 0 ||
+        write_reply(worker, options, sections, limit, set_size, reply, error) != 0)
         return -1;
     if (options->controls.is_off)
         json_key_bool(reply, "off", true);

@@ -82,7 +82,7 @@ static int read_query(struct request *request, const struct service_settings *se
     query->baseline = read_days(arguments, "baseline_days", settings->trending_baseline);
     query->min_articles = (uint32_t)schema_integer(arguments, "min_articles", MIN_ARTICLES_DEFAULT);
     query->articles = (size_t)schema_integer(arguments, "articles", ARTICLES_DEFAULT);
-    query->rows_max = TRENDING_ROWS_MAX;
+    query->rows_max = settings->trending_articles;
     query->deadline = request->deadline;
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "command/window.h"
 
+#include "base/counters.h"
 #include "command/schema.h"
 
 #define LIMIT_DEFAULT 10
@@ -9,6 +10,8 @@ int result_window(const json_t *arguments, const struct service_settings *settin
 {
     *offset = (size_t)schema_integer(arguments, "offset", 0);
     *limit = (size_t)schema_integer(arguments, "limit", LIMIT_DEFAULT);
+    if (*limit > settings->result_limit || *offset + *limit > settings->result_window)
+        counter_add(COUNTER_WINDOWS_REJECTED, 1);
     if (*limit > settings->result_limit)
         return error_set(error, ERROR_BAD_REQUEST,
                          "\"limit\" is %zu, at most %zu is allowed (limits.result_limit)", *limit,

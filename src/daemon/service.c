@@ -36,10 +36,22 @@ static struct service_settings settings_of(const struct config *config)
         .related = {(float)config->related_tags, (float)config->related_entities,
                     (float)config->related_terms},
         .related_postings = (uint64_t)config->related_postings,
+        .connected_articles = (size_t)config->related_connected,
+        .trending_articles = (uint32_t)config->trending_articles,
         .trending_window = config->trending_window / 1000,
         .trending_baseline = config->trending_baseline / 1000,
         .memory_limit = config->limits_memory != 0 ? config->limits_memory : default_memory_limit(),
     };
+}
+
+/* Those of the store that bound what clients may do stand beside the section's own. */
+static bool is_limit(const struct option *option)
+{
+    static const char *const of_store[] = {"disk_floor", "queue_writes", "queue_bytes"};
+    bool found = strcmp(option->section, "limits") == 0;
+    for (size_t i = 0; i < sizeof of_store / sizeof *of_store && strcmp(option->section, "store") == 0; i++)
+        found = found || strcmp(option->name, of_store[i]) == 0;
+    return found;
 }
 
 /* Durations say their unit. */
@@ -49,7 +61,7 @@ static void describe_limits(const struct config *config, struct buffer *out)
     json_writer_init(&writer, out);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &option_table[i];
-        if (strcmp(option->section, "limits") != 0)
+        if (!is_limit(option))
             continue;
         char name[64];
         snprintf(name, sizeof name, "%s%s", option->name, option->type == OPTION_TYPE_DURATION ? "_ms" : "");

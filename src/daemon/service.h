@@ -28,8 +28,10 @@ struct service_settings {
     size_t result_limit;
     size_t result_window;
     struct related_weights related;
-    uint64_t related_postings; /* related_query.postings */
-    int64_t trending_window;   /* seconds, as the next */
+    uint64_t related_postings;  /* related_query.postings */
+    size_t connected_articles;  /* in the set that CONNECTED counts */
+    uint32_t trending_articles; /* trending_query.rows_max */
+    int64_t trending_window;    /* seconds, as the next */
     int64_t trending_baseline;
     int64_t memory_limit; /* bytes */
 };

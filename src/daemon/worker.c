@@ -14,12 +14,14 @@
  * (reliability.md). */
 #define WORKER_STACK (8U << 20)
 #define BUSY_RETRY_MS 50
+#define STALLED_RETRY_MS 1000
 
 struct workers {
     struct queue *queue;
     int64_t watch; /* nanoseconds, see queue_watch() */
     struct worker *workers;
     size_t count;
+    atomic_bool all_stalled; /* see workers_watch() */
 };
 
 int worker_store(struct worker *worker, struct store_reader **store, struct error *error)
@@ -44,6 +46,7 @@ static void serve(struct worker *worker, struct request *request)
     atomic_store(&worker->busy_since, clock_now());
     bool answered = command_run(request, worker);
     atomic_store(&worker->busy_since, 0);
+    atomic_store_explicit(&worker->service->workers->all_stalled, false, memory_order_relaxed);
     if (answered)
         request_finish(request);
 }
@@ -114,6 +117,8 @@ int workers_start(struct service *service, size_t count, size_t queue_length, in
 
 int workers_submit(struct workers *workers, struct request *request, struct error *error)
 {
+    if (atomic_load_explicit(&workers->all_stalled, memory_order_relaxed))
+        return error_set_busy(error, STALLED_RETRY_MS, "all workers run queries far beyond their deadlines");
     if (queue_push(workers->queue, request))
         return 0;
     return error_set_busy(error, BUSY_RETRY_MS, "too many queries are waiting (limits.queue)");
@@ -132,6 +137,7 @@ size_t workers_count(const struct workers *workers)
 void workers_watch(struct workers *workers)
 {
     int64_t now = clock_now();
+    size_t stalled_count = 0;
     for (size_t i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->workers[i];
         int64_t since = atomic_load(&worker->busy_since);
@@ -143,7 +149,9 @@ void workers_watch(struct workers *workers)
                         (double)(now - since) / NANOSECONDS_PER_SECOND);
         }
         worker->stall_reported = stalled;
+        stalled_count += stalled;
     }
+    atomic_store(&workers->all_stalled, stalled_count == workers->count);
 }
 
 void workers_stop(struct workers *workers)

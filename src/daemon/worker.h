@@ -40,13 +40,14 @@ struct workers;
 int workers_start(struct service *service, size_t count, size_t queue_length, int64_t watch,
                   struct workers **workers, struct error *error);
 
-/* Gives a request away; busy if the queue is full. Any thread. */
+/* Gives a request away; busy if the queue is full, or no worker has come back for long. Any thread. */
 int workers_submit(struct workers *workers, struct request *request, struct error *error);
 
 size_t workers_waiting(struct workers *workers);
 size_t workers_count(const struct workers *workers);
 
-/* Logs and counts workers that are busy for more than twice their deadline; called once a second. */
+/* Logs and counts workers that are busy for more than twice their deadline; called once a second. While all
+ * are, nothing more is taken: it would only wait. */
 void workers_watch(struct workers *workers);
 
 /* Answers what is queued, ends the threads, frees. */

@@ -1,5 +1,7 @@
 #include "index/xapian_search.hh"
 
+#include "base/counters.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -208,6 +210,8 @@ class query_builder
                 break;
         }
         const size_t count = std::min<size_t>(found.size(), plan.wildcard_expansions);
+        if (count < found.size())
+            counter_add(COUNTER_WILDCARDS_CUT, 1);
         std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
                           [](const candidate &a, const candidate &b) {
                               return a.first != b.first ? a.first > b.first : a.second < b.second;

@@ -107,8 +107,12 @@ static bool take_requests(struct connection *connection)
     const struct server_limits *limits = &connection->host->limits;
     struct framing_event event;
     for (int64_t taken = 0; !connection->last; taken++) {
-        if (taken == limits->requests_per_turn || connection->in_flight >= (size_t)limits->pipeline)
+        if (connection->in_flight >= (size_t)limits->pipeline)
             return true;
+        if (taken == limits->requests_per_turn) {
+            counter_add(COUNTER_TURNS_ENDED, 1);
+            return true;
+        }
         switch (framing_next(&connection->framing, &event)) {
         case FRAMING_MORE:
             return false;

@@ -3,18 +3,11 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "related/stories.h"
+#include "related/trending_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The rows of one slice that count, in order of their dates: baseline first, then window. */
-struct slice_span {
-    size_t start; /* in scratch->rows */
-    size_t window;
-    size_t end;
-};
 
 /* A name that appears in the window. */
 struct candidate {
@@ -27,11 +20,7 @@ struct candidate {
 };
 
 struct trending_scratch {
-    uint32_t *rows;
-    size_t row_capacity;
-    size_t row_count;
-    struct slice_span *spans; /* by slice */
-    size_t span_capacity;
+    struct trending_rows counted;
     uint32_t *marks; /* by feature of one slice; all zero between slices */
     size_t mark_capacity;
     uint32_t *touched; /* features of the slice whose mark is not zero */
@@ -42,8 +31,6 @@ struct trending_scratch {
     size_t candidate_count;
     struct trending_name *names;
     size_t name_capacity;
-    struct resolved_filter resolved;
-    struct stories stories; /* that have near-copies among the rows */
 };
 
 struct trending_scratch *trending_scratch_new(void)
@@ -55,139 +42,12 @@ void trending_scratch_free(struct trending_scratch *scratch)
 {
     if (scratch == NULL)
         return;
-    free(scratch->rows);
-    free(scratch->spans);
+    trending_rows_release(&scratch->counted);
     free(scratch->marks);
     free(scratch->touched);
     free(scratch->candidates);
     free(scratch->names);
-    resolved_filter_release(&scratch->resolved);
-    stories_release(&scratch->stories);
     free(scratch);
-}
-
-/* ---- time ---- */
-
-/* Rows with from < published <= until. */
-static uint64_t rows_between(const struct snapshot *snapshot, int64_t from, int64_t until)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < snapshot->slice_count; i++) {
-        const struct rows *rows = snapshot->slices[i]->rows;
-        count += rows_dated_before(rows, until + 1) - rows_dated_before(rows, from + 1);
-    }
-    return count;
-}
-
-/* Shortens the baseline until no more rows than allowed are left; if nearly nothing is left of it, window and
- * baseline share what there is. */
-static void bound_span(const struct trending_query *query, struct trending_result *result)
-{
-    int64_t low = query->at - query->window - query->baseline;
-    int64_t high = query->at;
-    if (rows_between(query->snapshot, low, query->at) <= query->rows_max)
-        return;
-    result->bounded = true;
-    while (high - low > 1) {
-        int64_t middle = low + (high - low) / 2;
-        if (rows_between(query->snapshot, middle, query->at) <= query->rows_max)
-            high = middle;
-        else
-            low = middle;
-    }
-    int64_t span = query->at - high;
-    if (query->window > span / 2)
-        result->window = span / 2;
-    result->baseline = span - result->window;
-}
-
-/* ---- rows ---- */
-
-static size_t gather(struct trending_scratch *scratch, const struct trending_query *query,
-                     const struct slice *slice, uint32_t first, uint32_t end)
-{
-    for (uint32_t i = first; i < end; i++) {
-        uint32_t row = slice->rows->by_date[i];
-        if (slice_row_lives(slice, row, query->snapshot->revision) && filter_accepts(&scratch->resolved, row))
-            scratch->rows[scratch->row_count++] = row;
-    }
-    return scratch->row_count;
-}
-
-static void gather_slice(struct trending_scratch *scratch, const struct trending_query *query,
-                         const struct trending_result *span, size_t number)
-{
-    const struct slice *slice = query->snapshot->slices[number];
-    int64_t window = query->at - span->window;
-    uint32_t first = rows_dated_before(slice->rows, window - span->baseline + 1);
-    uint32_t middle = rows_dated_before(slice->rows, window + 1);
-    uint32_t end = rows_dated_before(slice->rows, query->at + 1);
-    scratch->rows = memory_grow(scratch->rows, &scratch->row_capacity, scratch->row_count + (end - first),
-                                sizeof *scratch->rows);
-    filter_resolve(query->filter, slice, &query->snapshot->epoch->statistics, &scratch->resolved);
-    struct slice_span *rows = &scratch->spans[number];
-    rows->start = scratch->row_count;
-    rows->window = gather(scratch, query, slice, first, middle);
-    rows->end = gather(scratch, query, slice, middle, end);
-}
-
-/* ---- each story once ---- */
-
-static void note_copies(struct stories *stories, const uint32_t *rows, size_t count,
-                        const struct slice *slice)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t original = features_original(&slice->features, rows[i]);
-        if (original != 0)
-            stories_note(stories, original, slice->rows->docids[rows[i]]);
-    }
-}
-
-/* An original has the lowest docid of its story. */
-static void note_originals(struct stories *stories, const uint32_t *rows, size_t count,
-                           const struct slice *slice)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t docid = slice->rows->docids[rows[i]];
-        if (features_original(&slice->features, rows[i]) == 0 && stories_first(stories, docid) != 0)
-            stories_note(stories, docid, docid);
-    }
-}
-
-/* Moves the rows that stand for their stories to the end of those that were kept before. */
-static size_t keep_first(struct trending_scratch *scratch, size_t kept, size_t start, size_t end,
-                         const struct slice *slice)
-{
-    for (size_t i = start; i < end; i++) {
-        uint32_t row = scratch->rows[i];
-        uint32_t original = features_original(&slice->features, row);
-        if (original == 0 || stories_first(&scratch->stories, original) == slice->rows->docids[row])
-            scratch->rows[kept++] = row;
-    }
-    return kept;
-}
-
-/* Of near-copies only the first counts that passed the filter and lies in the time. */
-static void drop_copies(struct trending_scratch *scratch, const struct snapshot *snapshot)
-{
-    stories_clear(&scratch->stories);
-    for (size_t i = 0; i < snapshot->slice_count; i++)
-        note_copies(&scratch->stories, scratch->rows + scratch->spans[i].start,
-                    scratch->spans[i].end - scratch->spans[i].start, snapshot->slices[i]);
-    if (scratch->stories.count == 0)
-        return;
-    for (size_t i = 0; i < snapshot->slice_count; i++)
-        note_originals(&scratch->stories, scratch->rows + scratch->spans[i].start,
-                       scratch->spans[i].end - scratch->spans[i].start, snapshot->slices[i]);
-    size_t kept = 0;
-    for (size_t i = 0; i < snapshot->slice_count; i++) {
-        struct slice_span old = scratch->spans[i];
-        struct slice_span *span = &scratch->spans[i];
-        span->start = kept;
-        kept = span->window = keep_first(scratch, kept, old.start, old.window, snapshot->slices[i]);
-        kept = span->end = keep_first(scratch, kept, old.window, old.end, snapshot->slices[i]);
-    }
-    scratch->row_count = kept;
 }
 
 /* ---- marks ---- */
@@ -215,12 +75,29 @@ static void clear_marks(struct trending_scratch *scratch)
         scratch->marks[scratch->touched[i]] = 0;
 }
 
+/* ---- names of the rows ---- */
+
+/* The names of row `at`: they stand at the beginning of its vector, mostly within two lines of memory. Has
+ * those of rows that come later, up to row `end`, fetched: where they stand must be there first. */
+static struct features_row names_of(const struct trending_scratch *scratch, const struct features *features,
+                                    size_t at, size_t end)
+{
+    if (at + 2 * (size_t)ROWS_AHEAD < end)
+        __builtin_prefetch(&features->vector_starts[scratch->counted.rows[at + 2 * (size_t)ROWS_AHEAD].row]);
+    if (at + ROWS_AHEAD < end) {
+        const uint32_t *words =
+            features->vectors + features->vector_starts[scratch->counted.rows[at + ROWS_AHEAD].row];
+        __builtin_prefetch(words);
+        __builtin_prefetch(words + 16);
+    }
+    return features_row(features, scratch->counted.rows[at].row);
+}
+
 /* ---- names of the window ---- */
 
-static void count_row(struct trending_scratch *scratch, const struct features *features, uint32_t row,
-                      const bool *kinds)
+static void count_row(struct trending_scratch *scratch, const struct features *features,
+                      struct features_row vector, const bool *kinds)
 {
-    struct features_row vector = features_row(features, row);
     for (uint32_t i = 0; i < vector.names; i++) {
         uint32_t number = vector.numbers[i];
         if (!kinds[features->kinds[number]])
@@ -255,11 +132,11 @@ static void find_candidates(struct trending_scratch *scratch, const struct trend
     dictionary_builder_init(&terms);
     scratch->candidate_count = 0;
     for (size_t i = 0; i < query->snapshot->slice_count; i++) {
-        const struct slice_span *span = &scratch->spans[i];
+        const struct slice_span *span = &scratch->counted.spans[i];
         const struct features *features = &query->snapshot->slices[i]->features;
         prepare_marks(scratch, features);
         for (size_t j = span->window; j < span->end; j++)
-            count_row(scratch, features, scratch->rows[j], query->kinds);
+            count_row(scratch, features, names_of(scratch, features, j, span->end), query->kinds);
         add_counts(scratch, features, &terms);
         clear_marks(scratch);
     }
@@ -273,15 +150,23 @@ static void find_candidates(struct trending_scratch *scratch, const struct trend
 
 /* ---- what they did before ---- */
 
+/* DICTIONARY_NONE if the slice does not have it. */
+static uint32_t candidate_number(const struct candidate *candidate, const struct features *features)
+{
+    if (candidate->features == features)
+        return candidate->number;
+    size_t length;
+    const char *term = dictionary_term(&candidate->features->terms, candidate->number, &length);
+    return features_find(features, term, length, hash_bytes(term, length));
+}
+
 /* Marks the features of a slice that are candidates with their number + 1. */
 static void mark_candidates(struct trending_scratch *scratch, const struct features *features)
 {
     prepare_marks(scratch, features);
     for (size_t i = 0; i < scratch->candidate_count; i++) {
         const struct candidate *candidate = &scratch->candidates[i];
-        size_t length;
-        const char *term = dictionary_term(&candidate->features->terms, candidate->number, &length);
-        uint32_t number = features_find(features, term, length, hash_bytes(term, length));
+        uint32_t number = candidate_number(candidate, features);
         if (number == DICTIONARY_NONE)
             continue;
         scratch->marks[number] = (uint32_t)i + 1;
@@ -289,40 +174,30 @@ static void mark_candidates(struct trending_scratch *scratch, const struct featu
     }
 }
 
-static size_t step_of(int64_t offset, int64_t span)
+static void follow_row(struct trending_scratch *scratch, struct features_row vector, uint32_t step,
+                       bool in_window)
 {
-    return (size_t)(offset * TRENDING_STEPS / span);
-}
-
-static void follow_row(struct trending_scratch *scratch, const struct features *features, uint32_t row,
-                       size_t step, bool in_window)
-{
-    struct features_row vector = features_row(features, row);
     for (uint32_t i = 0; i < vector.names; i++) {
-        uint32_t number = vector.numbers[i];
-        if (scratch->marks[number] == 0)
+        uint32_t mark = scratch->marks[vector.numbers[i]];
+        if (mark == 0)
             continue;
-        struct candidate *candidate = &scratch->candidates[scratch->marks[number] - 1];
+        struct candidate *candidate = &scratch->candidates[mark - 1];
         candidate->series[step]++;
         candidate->baseline += !in_window;
     }
 }
 
 static void follow_slice(struct trending_scratch *scratch, const struct trending_query *query,
-                         const struct trending_result *result, size_t slice_number)
+                         size_t slice_number)
 {
-    const struct slice *slice = query->snapshot->slices[slice_number];
-    const struct slice_span *rows = &scratch->spans[slice_number];
-    int64_t span = result->window + result->baseline;
-    int64_t start = query->at - span + 1; /* the first second that counts */
-    if (rows->start == rows->end)
+    const struct features *features = &query->snapshot->slices[slice_number]->features;
+    const struct slice_span *span = &scratch->counted.spans[slice_number];
+    if (span->start == span->end)
         return;
-    mark_candidates(scratch, &slice->features);
-    for (size_t i = rows->start; i < rows->end; i++) {
-        uint32_t row = scratch->rows[i];
-        follow_row(scratch, &slice->features, row, step_of(slice->rows->published[row] - start, span),
-                   i >= rows->window);
-    }
+    mark_candidates(scratch, features);
+    for (size_t i = span->start; i < span->end; i++)
+        follow_row(scratch, names_of(scratch, features, i, span->end), scratch->counted.rows[i].step,
+                   i >= span->window);
     clear_marks(scratch);
 }
 
@@ -409,18 +284,19 @@ static void offer(struct trending_name *name, size_t limit, const struct trendin
 }
 
 static void offer_row(struct trending_scratch *scratch, const struct trending_query *query,
-                      struct slice *slice, uint32_t row, double window)
+                      struct slice *slice, size_t at, size_t end, double window)
 {
-    const struct features *features = &slice->features;
-    double age = (double)(query->at - slice->rows->published[row]);
-    double recency = exp2(-age / window);
-    struct features_row vector = features_row(features, row);
+    uint32_t row = scratch->counted.rows[at].row;
+    struct features_row vector = names_of(scratch, &slice->features, at, end);
+    double recency = 0; /* not known yet */
     for (uint32_t i = 0; i < vector.names; i++) {
-        uint32_t number = vector.numbers[i];
-        if (scratch->marks[number] == 0)
+        uint32_t mark = scratch->marks[vector.numbers[i]];
+        if (mark == 0)
             continue;
+        if (recency <= 0)
+            recency = exp2(-(double)(query->at - slice->rows->published[row]) / window);
         struct trending_article article = {slice, row, vector.weights[i] * recency};
-        offer(&scratch->names[scratch->marks[number] - 1], query->articles, &article);
+        offer(&scratch->names[mark - 1], query->articles, &article);
     }
 }
 
@@ -447,43 +323,28 @@ static void find_articles(struct trending_scratch *scratch, const struct trendin
 {
     for (size_t i = 0; i < query->snapshot->slice_count && query->articles != 0; i++) {
         struct slice *slice = query->snapshot->slices[i];
-        const struct slice_span *rows = &scratch->spans[i];
+        const struct slice_span *rows = &scratch->counted.spans[i];
         if (rows->window == rows->end)
             continue;
         mark_candidates(scratch, &slice->features);
         for (size_t j = rows->window; j < rows->end; j++)
-            offer_row(scratch, query, slice, scratch->rows[j], window);
+            offer_row(scratch, query, slice, j, rows->end, window);
         clear_marks(scratch);
     }
 }
 
 /* ---- the whole ---- */
 
-static int check_deadline(const struct trending_query *query, struct error *error)
-{
-    if (query->deadline != 0 && clock_now() > query->deadline)
-        return error_set(error, ERROR_DEADLINE, "the query took longer than its deadline");
-    return 0;
-}
-
 static int count_names(struct trending_scratch *scratch, const struct trending_query *query,
                        const struct trending_result *result, struct error *error)
 {
-    size_t slices = query->snapshot->slice_count;
-    scratch->spans = memory_grow(scratch->spans, &scratch->span_capacity, slices, sizeof *scratch->spans);
-    scratch->row_count = 0;
-    for (size_t i = 0; i < slices; i++) {
-        if (check_deadline(query, error) != 0)
-            return -1;
-        gather_slice(scratch, query, result, i);
-    }
-    if (scratch->row_count != 0)
-        drop_copies(scratch, query->snapshot);
+    if (trending_rows_find(&scratch->counted, query, result, error) != 0)
+        return -1;
     find_candidates(scratch, query);
-    for (size_t i = 0; i < slices; i++) {
-        if (check_deadline(query, error) != 0)
+    for (size_t i = 0; i < query->snapshot->slice_count; i++) {
+        if (trending_check_deadline(query, error) != 0)
             return -1;
-        follow_slice(scratch, query, result, i);
+        follow_slice(scratch, query, i);
     }
     return 0;
 }
@@ -492,8 +353,8 @@ int trending_run(struct trending_scratch *scratch, const struct trending_query *
                  struct trending_result *result, struct error *error)
 {
     *result = (struct trending_result){.window = query->window, .baseline = query->baseline};
-    bound_span(query, result);
-    scratch->row_count = scratch->candidate_count = 0;
+    trending_rows_bound(query, result);
+    scratch->counted.count = scratch->candidate_count = 0;
     if (result->window > 0) { /* else more rows than allowed lie in the last second alone */
         if (count_names(scratch, query, result, error) != 0)
             return -1;
@@ -501,12 +362,12 @@ int trending_run(struct trending_scratch *scratch, const struct trending_query *
     }
     name_candidates(scratch);
     if (scratch->candidate_count != 0) {
-        if (check_deadline(query, error) != 0)
+        if (trending_check_deadline(query, error) != 0)
             return -1;
         find_articles(scratch, query, (double)result->window);
     }
     result->names = scratch->names;
     result->count = scratch->candidate_count;
-    result->articles = scratch->row_count;
+    result->articles = scratch->counted.count;
     return 0;
 }

@@ -22,9 +22,8 @@
 #include "index/snapshot.h"
 #include "query/filter.h"
 
-#define TRENDING_STEPS 16         /* of a series */
-#define TRENDING_ARTICLES_MAX 20  /* for each name */
-#define TRENDING_ROWS_MAX 200000U /* that are looked at, the newest */
+#define TRENDING_STEPS 16        /* of a series */
+#define TRENDING_ARTICLES_MAX 20 /* for each name */
 
 struct trending_query {
     const struct snapshot *snapshot;

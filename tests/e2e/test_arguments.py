@@ -185,6 +185,7 @@ def test_depth(start):
         client.ok("PUT", inside)
         inside["extra"] = nested(8)
         assert "nested deeper than 8" in client.fail("bad_request", "PUT", inside)
+        assert client.counter("arguments_rejected") == 1
         deep = "[" * 2000 + "]" * 2000
         client.send('SEARCH {"query":' + deep + "}")
         assert client.receive()["error"]["code"] == "bad_request"
@@ -201,7 +202,9 @@ def nested(levels):
 def test_number_of_values(start):
     with start("--limits.json_nodes=100").client() as client:
         assert client.ok("GET", ids=["x"] * 90)["missing"]
+        assert client.counter("arguments_rejected") == 0
         assert "more than 100 values" in client.fail("bad_request", "GET", ids=["x"] * 110)
+        assert client.counter("arguments_rejected") == 1
 
 
 def test_large_arguments_are_checked_the_same(news):

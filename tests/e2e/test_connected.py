@@ -75,6 +75,14 @@ def test_a_set_that_is_cut_says_so(many):
         assert whole["overview"]["events"] == 420 and whole["bounded"] is False
 
 
+def test_the_size_of_the_set_is_a_setting(start):
+    with start("--related.connected=10").client() as client:
+        client.put_all([{"id": f"m{n}", "title": f"Quay {n}", "people": ["Ann Lee"]} for n in range(12)])
+        client.ok("FLUSH")
+        reply = client.ok("CONNECTED", id="m0", min_strength=0, copies="show", sections=["overview"])
+        assert reply["overview"]["events"] == 10 and reply["bounded"] is True
+
+
 def test_a_budget_that_cuts_says_so(many):
     many.options.append("--related.postings=1")
     many.restart()

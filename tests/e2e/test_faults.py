@@ -3,10 +3,12 @@ cannot keep, readers are served, and nothing acknowledged is lost."""
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -322,6 +324,35 @@ def is_sound(oracle, daemon):
 def can_trace():
     """strace is there and may be used: some containers do not allow it."""
     return shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False).returncode == 0
+
+
+def is_traced(pid):
+    """strace has all threads of the process."""
+    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    return all(re.search(r"^TracerPid:\s*[1-9]", status, re.M) for status in statuses)
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is not installed, or not allowed here")
+@pytest.mark.skipif(SANITIZER != "", reason="strace and the sanitizers do not go together")
+def test_stuck_workers(start):
+    """A query that hangs in a system call far beyond its deadline: it is counted, others are told to come back."""
+    daemon = start("--server.workers=1")
+    with daemon.client() as client, daemon.client() as stuck:
+        client.put({"id": "a", "title": "Fox"}, wait="visible")
+        pid = daemon.process.pid
+        words = ["strace", "-f", "-q", "-o", os.devnull, "-e", "trace=pread64", "-p", str(pid)]
+        tracer = subprocess.Popen([*words, "-e", "inject=pread64:delay_enter=8000000:when=1"])
+        try:
+            wait_until(lambda: is_traced(pid), 10, "strace to be attached")
+            stuck.send('GET {"id":"a","deadline_ms":50}')  # reads the store, which takes 8 seconds now
+            daemon.wait_for_log("far beyond its deadline")
+            assert "workers" in client.fail("busy", "SEARCH", "fox")
+            assert client.ok("PING")
+        finally:
+            tracer.terminate()
+            tracer.wait()
+        assert stuck.receive()["article"]["id"] == "a"
+        assert stuck.ids("fox") == ["a"] and stuck.counter("stalled_workers") >= 1
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is not installed, or not allowed here")

@@ -41,8 +41,9 @@ def test_wildcard_expansions(start):
     with start("--limits.wildcard_expansions=2").client() as client:
         common = [{"id": f"{i}", "title": "prefixaaa prefixbbb"} for i in range(3)]
         client.put_all([*common, {"id": "rare", "title": "prefixzzz"}])
+        assert client.ids("prefixz*") == ["rare"] and client.counter("wildcards_cut") == 0
         assert set(client.ids("prefix*")) == {"0", "1", "2"}, "the most frequent ones"
-        assert client.ids("prefixz*") == ["rare"]
+        assert client.counter("wildcards_cut") >= 1
 
 
 def test_result_window(start):
@@ -50,15 +51,18 @@ def test_result_window(start):
         client.put({"id": "a", "title": "Fox"}, wait="visible")
         client.ok("SEARCH", query="fox", limit=5, offset=5)
         client.ok("RELATED", id="a", limit=5)
+        assert client.counter("windows_rejected") == 0
         assert "result_limit" in client.fail("bad_request", "SEARCH", query="fox", limit=6)
         assert "result_limit" in client.fail("bad_request", "RELATED", id="a", limit=6)
         assert "result_window" in client.fail("bad_request", "SEARCH", query="fox", limit=5, offset=6)
+        assert client.counter("windows_rejected") == 3
 
 
 def test_deadline_max(start):
     with start("--limits.deadline=100ms", "--limits.deadline_max=200ms").client() as client:
         client.ok("SEARCH", query="fox", deadline_ms=200)
         assert "200" in client.fail("bad_request", "SEARCH", query="fox", deadline_ms=201)
+        assert client.counter("deadlines_rejected") == 1
         limits = client.ok("HELLO")["limits"]
         assert (limits["deadline_ms"], limits["deadline_max_ms"]) == (100, 200)
 

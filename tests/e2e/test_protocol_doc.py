@@ -201,7 +201,8 @@ def options(name):
 
 def test_limits(daemon):
     rows = table_rows(section(PROTOCOL, "Limits"))
-    assert {names(row[0])[0]: names(row[1])[0] for row in rows} == options("limits")
+    of_store = {f"store.{name}": options("store")[name] for name in ("queue_writes", "queue_bytes", "disk_floor")}
+    assert {names(row[0])[0]: names(row[1])[0] for row in rows} == options("limits") | of_store
     with daemon.client() as client:
         reported = client.ok("HELLO")["limits"]
     assert {name for row in rows for name in names(row[3])} == set(reported)

@@ -106,6 +106,19 @@ def test_figures_are_those_of_the_articles(reader, articles, stories, at, window
     assert reply["bounded"] is False and reply["revision"] == len(articles)
 
 
+def test_the_number_of_articles_is_a_setting(start):
+    """Beyond it the newest are counted, and the reply says in which time."""
+    with start("--trending.articles=10").client() as client:
+        dates = [f"2025-03-{day:02}T12:00:00Z" for day in range(1, 31)]
+        client.put_all([{"id": date, "title": "A", "tags": ["t"], "published": date} for date in dates])
+        client.ok("FLUSH")
+        days = {"at": "2025-03-30", "window_days": 2, "baseline_days": 20}
+        reply = client.ok("TRENDING", **days)
+        assert reply["bounded"] is True and 9 <= reply["articles"] <= 10
+        assert reply["window_days"] == 2 and reply["baseline_days"] == pytest.approx(8.5, abs=0.01)
+        assert client.ok("TRENDING", at="2025-03-30", window_days=2, baseline_days=5)["bounded"] is False
+
+
 def test_by_category_kind_and_filter(reader, stories):
     span = {"at": MOMENTS[3], "window_days": 90, "baseline_days": 180, "min_articles": 2, "limit": 1000}
     science = [article for article in stories if article.get("category") == "Science"]
