@@ -13,7 +13,8 @@
  * kept. */
 #define XAPIAN_FLUSH_THRESHOLD "1000"
 
-/* jemalloc reads this: pages that are free go back to the system after two seconds, on a thread of its own. */
+/* jemalloc reads this: pages that are free go back to the system after two seconds, on a thread of its own.
+ */
 extern const char *malloc_conf;
 const char *malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_decay_ms:0,narenas:8";
 

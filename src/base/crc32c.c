@@ -7,7 +7,7 @@
 #include <nmmintrin.h>
 
 __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, const unsigned char *bytes,
-                                                                   size_t length)
+                                                                  size_t length)
 {
     uint64_t wide = crc;
     for (; length >= 8; length -= 8, bytes += 8) {
@@ -30,7 +30,8 @@ static void fill_table(void)
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t value = i;
         for (int bit = 0; bit < 8; bit++)
-            value = (value & 1) != 0 ? (value >> 1) ^ 0x82f63b78U : value >> 1; /* the polynomial, reflected */
+            value =
+                (value & 1) != 0 ? (value >> 1) ^ 0x82f63b78U : value >> 1; /* the polynomial, reflected */
         table[i] = value;
     }
 }

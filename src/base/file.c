@@ -110,8 +110,8 @@ int file_read(const char *path, size_t limit, char **bytes, size_t *length, stru
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE, errno, "cannot open %s",
-                               path);
+        return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE, errno,
+                               "cannot open %s", path);
     struct buffer content = BUFFER_INIT;
     ssize_t got;
     do {
@@ -143,7 +143,8 @@ int file_make_directory(const char *path, struct error *error)
             continue;
         *at = '\0';
         if (mkdir(partial, 0750) != 0 && errno != EEXIST) {
-            result = error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot make the directory %s", partial);
+            result =
+                error_set_errno(error, ERROR_UNAVAILABLE, errno, "cannot make the directory %s", partial);
             break;
         }
         *at = saved;
@@ -173,8 +174,8 @@ int file_map(const char *path, struct file_map *map, struct error *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE, errno, "cannot open %s",
-                               path);
+        return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_UNAVAILABLE, errno,
+                               "cannot open %s", path);
     struct stat status;
     int failed = fstat(fd, &status) != 0;
     int saved = errno;

@@ -28,7 +28,7 @@ struct committer {
     /* the thread's own */
     struct write **group;
     size_t group_count;
-    struct write *held_over; /* taken from the queue, but too large for that group */
+    struct write *held_over;   /* taken from the queue, but too large for that group */
     struct profile **doubtful; /* of a group that failed: nobody knows what the store has in their places */
     size_t doubtful_count;
 };

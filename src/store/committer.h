@@ -34,11 +34,11 @@ struct write {
     char *id;   /* owned */
     char *text; /* WRITE_PUT: the stored JSON (owned) */
     size_t text_length;
-    json_t *patch;       /* WRITE_PATCH: the merge patch (owned); `views` in it sets the count */
+    json_t *patch;           /* WRITE_PATCH: the merge patch (owned); `views` in it sets the count */
     struct profile *profile; /* WRITE_PROFILE, WRITE_REMOVE_PROFILE (one reference); `id` is "" then */
-    int64_t views;       /* WRITE_PUT: the count to set, -1 to keep; WRITE_VIEW: how many to add */
-    int64_t if_revision; /* -1 = any */
-    size_t bytes;        /* what it weighs in the queue: set by committer_submit */
+    int64_t views;           /* WRITE_PUT: the count to set, -1 to keep; WRITE_VIEW: how many to add */
+    int64_t if_revision;     /* -1 = any */
+    size_t bytes;            /* what it weighs in the queue: set by committer_submit */
     void (*done)(struct write *write);
     void *context; /* the submitter's */
 
@@ -55,10 +55,10 @@ void write_free(struct write *write);
 struct committer;
 struct committer_options {
     struct registry *profiles; /* changed together with the store's */
-    size_t queue_writes; /* more waiting writes than this: busy */
-    size_t queue_bytes;  /* more waiting bytes than this: busy */
-    size_t group_writes; /* at most this many in a group; 0 = 256 */
-    size_t group_bytes;  /* and this many bytes, but for a single write; 0 = 4 MB */
+    size_t queue_writes;       /* more waiting writes than this: busy */
+    size_t queue_bytes;        /* more waiting bytes than this: busy */
+    size_t group_writes;       /* at most this many in a group; 0 = 256 */
+    size_t group_bytes;        /* and this many bytes, but for a single write; 0 = 4 MB */
     void (*committed)(void *context,
                       uint64_t head); /* this and `viewed` on the committer's thread; NULL is fine */
     /* After the commit, for each write that set or added to a count; with 0 for a DELETE. In the order of the

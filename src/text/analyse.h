@@ -1,9 +1,9 @@
 /*
  * analyse.h - an article as Xapian terms with term frequencies and positions.
  *
- * Term names follow Omega: a stem has no prefix, a stem of the title is given again under "S", names are boolean terms
- * under the prefixes of enum term_field below. An analyser (stemmer cache and scratch memory) belongs to one thread;
- * the analysis it fills points into it and is valid until its next use.
+ * Term names follow Omega: a stem has no prefix, a stem of the title is given again under "S", names are
+ * boolean terms under the prefixes of enum term_field below. An analyser (stemmer cache and scratch memory)
+ * belongs to one thread; the analysis it fills points into it and is valid until its next use.
  */
 #ifndef STORYD_TEXT_ANALYSE_H
 #define STORYD_TEXT_ANALYSE_H
@@ -15,7 +15,8 @@
 
 #include <stdint.h>
 
-/* The fields with a term prefix of their own. The five name kinds come first, in the order of enum name_kind. */
+/* The fields with a term prefix of their own. The five name kinds come first, in the order of enum name_kind.
+ */
 enum term_field {
     FIELD_TAG,          /* K */
     FIELD_PERSON,       /* XPER */
@@ -32,25 +33,26 @@ enum term_field {
 };
 
 struct term_field_info {
-    const char *prefix;    /* Omega term prefix */
-    const char *query_key; /* in the query language: "tag", "person", "org", "product", "place", "category", … */
-    const char *filter_key;/* in `filter`: "tags", "people", … ; NULL where there is none */
+    const char *prefix;     /* Omega term prefix */
+    const char *query_key;  /* in the query language: "tag", "person", "org", "product", … */
+    const char *filter_key; /* in `filter`: "tags", "people", … ; NULL where there is none */
 };
 extern const struct term_field_info term_fields[FIELD_COUNT];
 
-/* The boolean term of a name in a field, appended to `out`: prefix, ":" where Omega wants one (multi-letter prefix), the
- * normalised name. Names of up to ARTICLE_NAME_MAX bytes can grow under NFKC: a term over 240 bytes is cut and ends in its
- * hash, so that it stays unique and below Xapian's limit of 245. False if the name is empty or not UTF-8. */
+/* The boolean term of a name in a field, appended to `out`: prefix, ":" where Omega wants one (multi-letter
+ * prefix), the normalised name. Names of up to ARTICLE_NAME_MAX bytes can grow under NFKC: a term over 240
+ * bytes is cut and ends in its hash, so that it stays unique and below Xapian's limit of 245. False if the
+ * name is empty or not UTF-8. */
 bool term_for_name(enum term_field field, const char *name, size_t length, struct buffer *out);
 
 /* The kind of name that a term is of; NAME_KIND_COUNT if it is of no name. */
 enum name_kind term_name_kind(const char *term, size_t length);
 
 struct analysed_term {
-    const char *text;      /* with prefix; not NUL-terminated */
+    const char *text; /* with prefix; not NUL-terminated */
     uint32_t length;
-    uint32_t body_count;   /* occurrences in summary and body (0 for boolean terms) */
-    uint32_t title_count;  /* occurrences in the title */
+    uint32_t body_count;       /* occurrences in summary and body (0 for boolean terms) */
+    uint32_t title_count;      /* occurrences in the title */
     const uint32_t *positions; /* ascending; NULL for boolean terms */
     uint32_t position_count;
 };
@@ -69,15 +71,17 @@ void analyser_free(struct analyser *analyser);
 /* Normalised title, summary and body of the last analysis: borrowed. */
 #define ANALYSER_TEXTS 3
 const struct buffer *analyser_text(const struct analyser *analyser, size_t number);
-struct stemmer_set *analyser_stemmers(struct analyser *analyser); /* borrowed: for query parsing on the same thread */
+/* Borrowed: for query parsing on the same thread. */
+struct stemmer_set *analyser_stemmers(struct analyser *analyser);
 
 /*
- * Positions: the title starts at 1; summary and body follow, each starting at the next multiple of 1000 plus 1, so that
- * no phrase crosses a field. A summary that the body starts with is not counted twice (compared after normalisation).
- * `default_language` is used for articles without one. Body words count from the first ANALYSE_WORDS_MAX only.
+ * Positions: the title starts at 1; summary and body follow, each starting at the next multiple of 1000 plus
+ * 1, so that no phrase crosses a field. A summary that the body starts with is not counted twice (compared
+ * after normalisation). `default_language` is used for articles without one. Body words count from the first
+ * ANALYSE_WORDS_MAX only.
  */
 #define ANALYSE_WORDS_MAX 100000
-void analyser_run(struct analyser *analyser, const struct article *article, const struct language *default_language,
-                  struct analysis *analysis);
+void analyser_run(struct analyser *analyser, const struct article *article,
+                  const struct language *default_language, struct analysis *analysis);
 
 #endif

@@ -4,8 +4,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#define MARKS_MAX 30 /* combining marks on one letter; more are no writing but an attack on the sort below   \
-                      */
+#define MARKS_MAX 30       /* combining marks on one letter; more are an attack on the sort below */
 #define CHUNK_SOFT_MAX 200 /* code points after which the next safe boundary ends a chunk */
 #define CHUNK_MAX 512
 #define DECOMPOSED_MAX 32 /* code points one can become: 18 for U+FDFA, the longest */

@@ -1,10 +1,11 @@
 /*
  * normalise.h - one spelling for both sides, index and query: NFKC, case folded, accents stripped (utf8proc).
  *
- * Only combining marks of the Latin, Greek and Cyrillic scripts (U+0300 to U+036F), Arabic vowel points and Hebrew
- * points are stripped: in Hindi and its neighbours marks are vowels. The Cyrillic letters U+0439, U+0457 and U+045E keep
- * theirs: they are letters of their own, and the Russian stemmer needs them. Typographic apostrophes become "'", soft hyphens
- * and zero-width characters disappear. ASCII takes a short way. Any thread; no state.
+ * Only combining marks of the Latin, Greek and Cyrillic scripts (U+0300 to U+036F), Arabic vowel points and
+ * Hebrew points are stripped: in Hindi and its neighbours marks are vowels. The Cyrillic letters U+0439,
+ * U+0457 and U+045E keep theirs: they are letters of their own, and the Russian stemmer needs them.
+ * Typographic apostrophes become "'", soft hyphens and zero-width characters disappear. ASCII takes a short
+ * way. Any thread; no state.
  */
 #ifndef STORYD_TEXT_NORMALISE_H
 #define STORYD_TEXT_NORMALISE_H

@@ -1,13 +1,13 @@
 /*
  * tokenise.h - words of a normalised text; the same rules for index and query.
  *
- * A word is a run of letters, digits and marks. Inside a word: an apostrophe between letters ("don't"), "&" between
- * letters ("at&t"), "." or "," between digits ("3.5"; the comma of "1,000" is dropped), "_" . Single letters joined by
- * dots are one word without them ("u.s.a." = "usa"). "#" and "@" before a word are dropped; a hyphen separates.
- * Chinese, Japanese, Korean and Thai runs (Lao, Burmese and Khmer too, which have no spaces either) give n-grams: every
- * character (with its marks) and every pair of neighbours; the pair comes first and has the position of its first
- * character. Only a comma before exactly three digits is dropped ("3,5" stays). Words over TOKEN_MAX bytes are skipped (they keep their position).
- * Pure: any thread.
+ * A word is a run of letters, digits and marks. Inside a word: an apostrophe between letters ("don't"), "&"
+ * between letters ("at&t"), "." or "," between digits ("3.5"; the comma of "1,000" is dropped), "_" . Single
+ * letters joined by dots are one word without them ("u.s.a." = "usa"). "#" and "@" before a word are dropped;
+ * a hyphen separates. Chinese, Japanese, Korean and Thai runs (Lao, Burmese and Khmer too, which have no
+ * spaces either) give n-grams: every character (with its marks) and every pair of neighbours; the pair comes
+ * first and has the position of its first character. Only a comma before exactly three digits is dropped
+ * ("3,5" stays). Words over TOKEN_MAX bytes are skipped (they keep their position). Pure: any thread.
  */
 #ifndef STORYD_TEXT_TOKENISE_H
 #define STORYD_TEXT_TOKENISE_H

@@ -104,8 +104,8 @@ static void wait_for(struct consumer *consumer, int sum)
     }
 }
 
-/* One item after the other and in bursts, to consumers that sleep, that watch, and that are about to sleep: none is
- * left lying until the next comes. */
+/* One item after the other and in bursts, to consumers that sleep, that watch, and that are about to sleep:
+ * none is left lying until the next comes. */
 static void check_that_each_is_taken_once(int64_t watch)
 {
     struct consumer consumer = {.queue = queue_new(1000), .watch = watch};
