@@ -9,29 +9,79 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A feature of one slice. */
+struct place {
+    const struct features *features;
+    uint32_t number;
+};
+
 /* A name that appears in the window. */
 struct candidate {
-    const struct features *features; /* of the first slice that has it */
-    uint32_t number;                 /* there */
+    struct place place; /* in the main slice if it is there */
+    struct place shown; /* in the first slice that has it in the window: how it is written */
     uint32_t window;
     uint32_t baseline;
     double score;
     uint32_t series[TRENDING_STEPS];
 };
 
-struct trending_scratch {
-    struct trending_rows counted;
-    uint32_t *marks; /* by feature of one slice; all zero between slices */
-    size_t mark_capacity;
-    uint32_t *touched; /* features of the slice whose mark is not zero */
+/* By the features of one slice; all zero when not in use. */
+struct marks {
+    uint32_t *marks;
+    size_t capacity;
+    uint32_t *touched; /* whose mark is not zero */
     size_t touched_capacity;
     size_t touched_count;
+};
+
+struct trending_scratch {
+    struct trending_rows counted;
+    struct marks counts; /* articles of the window */
+    struct marks joined; /* number of the candidate + 1 */
     struct candidate *candidates;
     size_t candidate_capacity;
     size_t candidate_count;
     struct trending_name *names;
     size_t name_capacity;
 };
+
+/* ---- marks ---- */
+
+static void marks_prepare(struct marks *marks, const struct features *features)
+{
+    if (features->terms.count > marks->capacity) {
+        free(marks->marks);
+        marks->capacity = features->terms.count;
+        marks->marks = memory_zeroed(marks->capacity, sizeof *marks->marks);
+    }
+    marks->touched_count = 0;
+}
+
+static void marks_touch(struct marks *marks, uint32_t number)
+{
+    marks->touched = memory_grow(marks->touched, &marks->touched_capacity, marks->touched_count + 1,
+                                 sizeof *marks->touched);
+    marks->touched[marks->touched_count++] = number;
+}
+
+static void marks_set(struct marks *marks, uint32_t number, uint32_t value)
+{
+    marks->marks[number] = value;
+    marks_touch(marks, number);
+}
+
+static void marks_clear(struct marks *marks)
+{
+    for (size_t i = 0; i < marks->touched_count; i++)
+        marks->marks[marks->touched[i]] = 0;
+    marks->touched_count = 0;
+}
+
+static void marks_release(struct marks *marks)
+{
+    free(marks->marks);
+    free(marks->touched);
+}
 
 struct trending_scratch *trending_scratch_new(void)
 {
@@ -43,36 +93,11 @@ void trending_scratch_free(struct trending_scratch *scratch)
     if (scratch == NULL)
         return;
     trending_rows_release(&scratch->counted);
-    free(scratch->marks);
-    free(scratch->touched);
+    marks_release(&scratch->counts);
+    marks_release(&scratch->joined);
     free(scratch->candidates);
     free(scratch->names);
     free(scratch);
-}
-
-/* ---- marks ---- */
-
-static void prepare_marks(struct trending_scratch *scratch, const struct features *features)
-{
-    if (features->terms.count > scratch->mark_capacity) {
-        free(scratch->marks);
-        scratch->mark_capacity = features->terms.count;
-        scratch->marks = memory_zeroed(scratch->mark_capacity, sizeof *scratch->marks);
-    }
-    scratch->touched_count = 0;
-}
-
-static void touch(struct trending_scratch *scratch, uint32_t number)
-{
-    scratch->touched = memory_grow(scratch->touched, &scratch->touched_capacity, scratch->touched_count + 1,
-                                   sizeof *scratch->touched);
-    scratch->touched[scratch->touched_count++] = number;
-}
-
-static void clear_marks(struct trending_scratch *scratch)
-{
-    for (size_t i = 0; i < scratch->touched_count; i++)
-        scratch->marks[scratch->touched[i]] = 0;
 }
 
 /* ---- names of the rows ---- */
@@ -95,55 +120,143 @@ static struct features_row names_of(const struct trending_scratch *scratch, cons
 
 /* ---- names of the window ---- */
 
-static void count_row(struct trending_scratch *scratch, const struct features *features,
-                      struct features_row vector, const bool *kinds)
+static void count_row(struct marks *counts, const struct features *features, struct features_row vector,
+                      const bool *kinds)
 {
     for (uint32_t i = 0; i < vector.names; i++) {
         uint32_t number = vector.numbers[i];
-        if (!kinds[features->kinds[number]])
-            continue;
-        if (scratch->marks[number]++ == 0)
-            touch(scratch, number);
+        if (kinds[features->kinds[number]] && counts->marks[number]++ == 0)
+            marks_touch(counts, number);
     }
 }
 
-/* A feature's number differs from slice to slice, its term does not. */
-static void add_counts(struct trending_scratch *scratch, const struct features *features,
-                       struct dictionary_builder *terms)
+static void count_window(struct trending_scratch *scratch, const struct trending_query *query,
+                         size_t slice_number)
 {
-    for (size_t i = 0; i < scratch->touched_count; i++) {
-        uint32_t number = scratch->touched[i];
-        size_t length;
-        const char *term = dictionary_term(&features->terms, number, &length);
-        uint32_t at = dictionary_builder_add(terms, term, length, "", 0);
-        if (at == scratch->candidate_count) {
-            scratch->candidates = memory_grow(scratch->candidates, &scratch->candidate_capacity,
-                                              (size_t)at + 1, sizeof *scratch->candidates);
-            scratch->candidates[scratch->candidate_count++] =
-                (struct candidate){.features = features, .number = number};
+    const struct slice_span *span = &scratch->counted.spans[slice_number];
+    const struct features *features = &query->snapshot->slices[slice_number]->features;
+    marks_prepare(&scratch->counts, features);
+    for (size_t i = span->window; i < span->end; i++)
+        count_row(&scratch->counts, features, names_of(scratch, features, i, span->end), query->kinds);
+}
+
+static size_t add_candidate(struct trending_scratch *scratch, struct place place)
+{
+    scratch->candidates = memory_grow(scratch->candidates, &scratch->candidate_capacity,
+                                      scratch->candidate_count + 1, sizeof *scratch->candidates);
+    scratch->candidates[scratch->candidate_count] = (struct candidate){.place = place, .shown = place};
+    return scratch->candidate_count++;
+}
+
+/* The slice with the most rows in the window. */
+static size_t main_slice(const struct trending_scratch *scratch, size_t slices)
+{
+    size_t found = 0;
+    size_t most = 0;
+    for (size_t i = 0; i < slices; i++) {
+        size_t rows = scratch->counted.spans[i].end - scratch->counted.spans[i].window;
+        if (rows > most) {
+            most = rows;
+            found = i;
         }
-        scratch->candidates[at].window += scratch->marks[number];
+    }
+    return found;
+}
+
+/* The names of the main slice are told apart by their numbers. */
+static void take_main(struct trending_scratch *scratch, const struct features *features)
+{
+    const struct marks *counts = &scratch->counts;
+    marks_prepare(&scratch->joined, features);
+    for (size_t i = 0; i < counts->touched_count; i++) {
+        uint32_t number = counts->touched[i];
+        size_t at = add_candidate(scratch, (struct place){features, number});
+        scratch->candidates[at].window = counts->marks[number];
+        marks_set(&scratch->joined, number, (uint32_t)at + 1);
+    }
+}
+
+/* Where the names are that the main slice does not have, by their terms. */
+struct strangers {
+    struct dictionary_builder terms;
+    uint32_t *candidates; /* by the term's number */
+    size_t capacity;
+    size_t known; /* terms that have a candidate */
+};
+
+static size_t find_stranger(struct trending_scratch *scratch, struct strangers *strangers, struct place place,
+                            const char *term, size_t length)
+{
+    uint32_t number = dictionary_builder_add(&strangers->terms, term, length, "", 0);
+    strangers->candidates = memory_grow(strangers->candidates, &strangers->capacity, (size_t)number + 1,
+                                        sizeof *strangers->candidates);
+    if (number == strangers->known) {
+        strangers->candidates[number] = (uint32_t)add_candidate(scratch, place);
+        strangers->known++;
+    }
+    return strangers->candidates[number];
+}
+
+/* The candidate that is the same name as one of another slice: a feature's number differs, its term does not.
+ */
+static size_t join_name(struct trending_scratch *scratch, const struct features *main,
+                        struct strangers *strangers, struct place place)
+{
+    size_t length;
+    const char *term = dictionary_term(&place.features->terms, place.number, &length);
+    uint32_t number = features_find(main, term, length, hash_bytes(term, length));
+    if (number == DICTIONARY_NONE)
+        return find_stranger(scratch, strangers, place, term, length);
+    if (scratch->joined.marks[number] == 0) {
+        size_t at = add_candidate(scratch, (struct place){main, number});
+        scratch->candidates[at].shown = place;
+        marks_set(&scratch->joined, number, (uint32_t)at + 1);
+    }
+    return scratch->joined.marks[number] - 1;
+}
+
+/* Adds the names of a slice that is not the main one. */
+static void take_other(struct trending_scratch *scratch, const struct features *features,
+                       const struct features *main, struct strangers *strangers, bool is_before_main)
+{
+    for (size_t i = 0; i < scratch->counts.touched_count; i++) {
+        struct place place = {features, scratch->counts.touched[i]};
+        size_t at = join_name(scratch, main, strangers, place); /* may move them all */
+        struct candidate *candidate = &scratch->candidates[at];
+        candidate->window += scratch->counts.marks[place.number];
+        if (is_before_main && candidate->shown.features == main)
+            candidate->shown = place;
     }
 }
 
 static void find_candidates(struct trending_scratch *scratch, const struct trending_query *query)
 {
-    struct dictionary_builder terms;
-    dictionary_builder_init(&terms);
-    scratch->candidate_count = 0;
-    for (size_t i = 0; i < query->snapshot->slice_count; i++) {
-        const struct slice_span *span = &scratch->counted.spans[i];
-        const struct features *features = &query->snapshot->slices[i]->features;
-        prepare_marks(scratch, features);
-        for (size_t j = span->window; j < span->end; j++)
-            count_row(scratch, features, names_of(scratch, features, j, span->end), query->kinds);
-        add_counts(scratch, features, &terms);
-        clear_marks(scratch);
+    const struct snapshot *snapshot = query->snapshot;
+    size_t main = main_slice(scratch, snapshot->slice_count);
+    const struct features *main_features = &snapshot->slices[main]->features;
+    struct strangers strangers = {.known = 0};
+    dictionary_builder_init(&strangers.terms);
+    count_window(scratch, query, main);
+    take_main(scratch, main_features);
+    marks_clear(&scratch->counts);
+    for (size_t i = 0; i < snapshot->slice_count; i++) {
+        if (i == main)
+            continue;
+        count_window(scratch, query, i);
+        take_other(scratch, &snapshot->slices[i]->features, main_features, &strangers, i < main);
+        marks_clear(&scratch->counts);
     }
-    dictionary_builder_release(&terms);
+    marks_clear(&scratch->joined);
+    dictionary_builder_release(&strangers.terms);
+    free(strangers.candidates);
+}
+
+/* Forgets those that appear in too few articles of the window. */
+static void drop_rare(struct trending_scratch *scratch, uint32_t min_articles)
+{
     size_t kept = 0;
     for (size_t i = 0; i < scratch->candidate_count; i++)
-        if (scratch->candidates[i].window >= query->min_articles)
+        if (scratch->candidates[i].window >= min_articles)
             scratch->candidates[kept++] = scratch->candidates[i];
     scratch->candidate_count = kept;
 }
@@ -151,26 +264,23 @@ static void find_candidates(struct trending_scratch *scratch, const struct trend
 /* ---- what they did before ---- */
 
 /* DICTIONARY_NONE if the slice does not have it. */
-static uint32_t candidate_number(const struct candidate *candidate, const struct features *features)
+static uint32_t number_in(const struct place *place, const struct features *features)
 {
-    if (candidate->features == features)
-        return candidate->number;
+    if (place->features == features)
+        return place->number;
     size_t length;
-    const char *term = dictionary_term(&candidate->features->terms, candidate->number, &length);
+    const char *term = dictionary_term(&place->features->terms, place->number, &length);
     return features_find(features, term, length, hash_bytes(term, length));
 }
 
-/* Marks the features of a slice that are candidates with their number + 1. */
+/* Marks the features of a slice that are candidates. */
 static void mark_candidates(struct trending_scratch *scratch, const struct features *features)
 {
-    prepare_marks(scratch, features);
+    marks_prepare(&scratch->joined, features);
     for (size_t i = 0; i < scratch->candidate_count; i++) {
-        const struct candidate *candidate = &scratch->candidates[i];
-        uint32_t number = candidate_number(candidate, features);
-        if (number == DICTIONARY_NONE)
-            continue;
-        scratch->marks[number] = (uint32_t)i + 1;
-        touch(scratch, number);
+        uint32_t number = number_in(&scratch->candidates[i].place, features);
+        if (number != DICTIONARY_NONE)
+            marks_set(&scratch->joined, number, (uint32_t)i + 1);
     }
 }
 
@@ -178,7 +288,7 @@ static void follow_row(struct trending_scratch *scratch, struct features_row vec
                        bool in_window)
 {
     for (uint32_t i = 0; i < vector.names; i++) {
-        uint32_t mark = scratch->marks[vector.numbers[i]];
+        uint32_t mark = scratch->joined.marks[vector.numbers[i]];
         if (mark == 0)
             continue;
         struct candidate *candidate = &scratch->candidates[mark - 1];
@@ -198,7 +308,7 @@ static void follow_slice(struct trending_scratch *scratch, const struct trending
     for (size_t i = span->start; i < span->end; i++)
         follow_row(scratch, names_of(scratch, features, i, span->end), scratch->counted.rows[i].step,
                    i >= span->window);
-    clear_marks(scratch);
+    marks_clear(&scratch->joined);
 }
 
 /* ---- score and order ---- */
@@ -223,12 +333,12 @@ static int compare_displays(const struct candidate *a, const struct candidate *b
 {
     size_t a_length;
     size_t b_length;
-    const char *a_text = dictionary_display(&a->features->terms, a->number, &a_length);
-    const char *b_text = dictionary_display(&b->features->terms, b->number, &b_length);
+    const char *a_text = dictionary_display(&a->shown.features->terms, a->shown.number, &a_length);
+    const char *b_text = dictionary_display(&b->shown.features->terms, b->shown.number, &b_length);
     int order = memcmp(a_text, b_text, a_length < b_length ? a_length : b_length);
     if (order != 0 || a_length != b_length)
         return order != 0 ? order : a_length > b_length ? 1 : -1;
-    return (int)a->features->kinds[a->number] - (int)b->features->kinds[b->number];
+    return (int)a->place.features->kinds[a->place.number] - (int)b->place.features->kinds[b->place.number];
 }
 
 static int compare_candidates(const void *left, const void *right)
@@ -290,7 +400,7 @@ static void offer_row(struct trending_scratch *scratch, const struct trending_qu
     struct features_row vector = names_of(scratch, &slice->features, at, end);
     double recency = 0; /* not known yet */
     for (uint32_t i = 0; i < vector.names; i++) {
-        uint32_t mark = scratch->marks[vector.numbers[i]];
+        uint32_t mark = scratch->joined.marks[vector.numbers[i]];
         if (mark == 0)
             continue;
         if (recency <= 0)
@@ -308,9 +418,10 @@ static void name_candidates(struct trending_scratch *scratch)
         const struct candidate *candidate = &scratch->candidates[i];
         struct trending_name *name = &scratch->names[i];
         size_t length;
-        name->display = dictionary_display(&candidate->features->terms, candidate->number, &length);
+        name->display =
+            dictionary_display(&candidate->shown.features->terms, candidate->shown.number, &length);
         name->display_length = (uint32_t)length;
-        name->kind = candidate->features->kinds[candidate->number];
+        name->kind = candidate->place.features->kinds[candidate->place.number];
         name->window = candidate->window;
         name->baseline = candidate->baseline;
         name->score = candidate->score;
@@ -329,7 +440,7 @@ static void find_articles(struct trending_scratch *scratch, const struct trendin
         mark_candidates(scratch, &slice->features);
         for (size_t j = rows->window; j < rows->end; j++)
             offer_row(scratch, query, slice, j, rows->end, window);
-        clear_marks(scratch);
+        marks_clear(&scratch->joined);
     }
 }
 
@@ -340,7 +451,10 @@ static int count_names(struct trending_scratch *scratch, const struct trending_q
 {
     if (trending_rows_find(&scratch->counted, query, result, error) != 0)
         return -1;
+    if (scratch->counted.count == 0)
+        return 0;
     find_candidates(scratch, query);
+    drop_rare(scratch, query->min_articles);
     for (size_t i = 0; i < query->snapshot->slice_count; i++) {
         if (trending_check_deadline(query, error) != 0)
             return -1;
