@@ -49,7 +49,10 @@ void controls_apply(struct source *source, const struct snapshot *snapshot, cons
         uint32_t docid = place.slice->rows->docids[place.row];
         if (id.is_pinned && !is_excluded(source, docid) && passes(filter, snapshot, &place))
             add_pinned(source, &place, weights, result);
-        source_exclude_docid(source, docid);
+        if (id.is_pinned)
+            source_exclude_docid(source, docid);
+        else
+            source_exclude_place(source, &place);
     }
 }
 

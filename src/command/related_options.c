@@ -81,6 +81,8 @@ int related_options_read(struct worker *worker, struct request *request, struct 
         .source = options->source.vector,
         .excluded = options->source.excluded,
         .excluded_count = options->source.excluded_count,
+        .excluded_stories = options->source.excluded_stories,
+        .excluded_story_count = options->collapse ? options->source.excluded_story_count : 0,
         .weights = options->style.weights,
         .min_strength = (float)schema_number(arguments, "min_strength", 0),
         .filter = options->filter,

@@ -4,6 +4,7 @@
 #include "base/date.h"
 #include "base/memory.h"
 #include "command/schema.h"
+#include "related/copies.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,7 @@ static int source_of_ids(struct worker *worker, const struct snapshot *snapshot,
         if (!snapshot_find_id(snapshot, json_string_value(id), json_string_length(id), &place))
             continue;
         features_vector(&place.slice->features, place.row, &vectors[found++]);
-        source_exclude_docid(source, place.slice->rows->docids[place.row]);
+        source_exclude_place(source, &place);
     }
     related_combine(vectors, found, worker->service->key_terms, &worker->combined);
     source->vector = &worker->combined;
@@ -139,8 +140,16 @@ void source_exclude_ids(struct source *source, const struct snapshot *snapshot, 
         struct row_place place;
         const json_t *id = json_array_get(ids, i);
         if (snapshot_find_id(snapshot, json_string_value(id), json_string_length(id), &place))
-            source_exclude_docid(source, place.slice->rows->docids[place.row]);
+            source_exclude_place(source, &place);
     }
+}
+
+void source_exclude_place(struct source *source, const struct row_place *place)
+{
+    source_exclude_docid(source, place->slice->rows->docids[place->row]);
+    source->excluded_stories = memory_grow(source->excluded_stories, &source->excluded_story_capacity,
+                                           source->excluded_story_count + 1, sizeof(uint32_t));
+    source->excluded_stories[source->excluded_story_count++] = copies_story(place->slice, place->row);
 }
 
 static int compare_docids(const void *left, const void *right)
@@ -154,11 +163,14 @@ void source_finish(struct source *source)
 {
     if (source->excluded_count != 0)
         qsort(source->excluded, source->excluded_count, sizeof(uint32_t), compare_docids);
+    if (source->excluded_story_count != 0)
+        qsort(source->excluded_stories, source->excluded_story_count, sizeof(uint32_t), compare_docids);
 }
 
 void source_release(struct source *source)
 {
     free(source->excluded);
-    source->excluded = NULL;
+    free(source->excluded_stories);
+    source->excluded = source->excluded_stories = NULL;
     buffer_release(&source->draft_controls);
 }

@@ -17,6 +17,9 @@ struct source {
     uint32_t *excluded; /* docids never to suggest; sorted by source_finish() */
     size_t excluded_count;
     size_t excluded_capacity;
+    uint32_t *excluded_stories; /* copies_story() of those whose near-copies are not to be suggested either */
+    size_t excluded_story_count;
+    size_t excluded_story_capacity;
     const char
         *controls; /* packed, of the one article: article_controls.h; borrowed or in `draft_controls` */
     size_t controls_length;
@@ -31,9 +34,13 @@ int source_find(struct worker *worker, const struct snapshot *snapshot, const js
 /* Adds the articles of a list of ids to those never suggested. */
 void source_exclude_ids(struct source *source, const struct snapshot *snapshot, const json_t *ids);
 
+/* One that is known already, or not to be seen again: its near-copies are left out with it. */
+void source_exclude_place(struct source *source, const struct row_place *place);
+
+/* This one alone. */
 void source_exclude_docid(struct source *source, uint32_t docid);
 
-/* Sorts `excluded`: call before the query runs. */
+/* Sorts what is excluded: call before the query runs. */
 void source_finish(struct source *source);
 void source_release(struct source *source);
 

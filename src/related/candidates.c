@@ -3,6 +3,7 @@
 
 #include "base/date.h"
 #include "base/memory.h"
+#include "related/copies.h"
 
 #include <math.h>
 
@@ -40,18 +41,26 @@ static bool is_on_wanted_side(const struct related_query *query, int64_t publish
                                           : published > query->source_published;
 }
 
-static bool is_excluded(const struct scorer *scorer, uint32_t row)
+static bool is_among(const uint32_t *ascending, size_t count, uint32_t number)
 {
     size_t low = 0;
-    size_t high = scorer->excluded_count;
+    size_t high = count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (scorer->excluded[middle] < row)
+        if (ascending[middle] < number)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < scorer->excluded_count && scorer->excluded[low] == row;
+    return low < count && ascending[low] == number;
+}
+
+static bool is_excluded(const struct scorer *scorer, uint32_t row)
+{
+    const struct related_query *query = scorer->query;
+    return is_among(scorer->excluded, scorer->excluded_count, row) ||
+           (query->excluded_story_count != 0 && is_among(query->excluded_stories, query->excluded_story_count,
+                                                         copies_story(scorer->slice, row)));
 }
 
 /* Each column that is looked at is a line of memory that is far away: only those that are asked for. */

@@ -35,6 +35,8 @@ struct related_query {
     const struct feature_vector *source;
     const uint32_t *excluded; /* docids never shown (the source itself, articles read): sorted ascending */
     size_t excluded_count;
+    const uint32_t *excluded_stories; /* copies_story() of stories no article of which is shown: ascending */
+    size_t excluded_story_count;
     struct related_weights weights;
     float min_strength;
     enum related_only only;

@@ -78,6 +78,24 @@ def filled(client):
     return client
 
 
+def test_what_is_excluded_does_not_come_back_as_its_copy(filled):
+    for name in NAMES:
+        assert [hit["id"] for hit in related(filled, exclude={"ids": [name]})] == ["other"]
+        shown = related(filled, exclude={"ids": [name]}, copies="show")
+        assert {hit["id"] for hit in shown} == NAMES - {name} | {"other"}
+    history = filled.ok("RELATED", ids=["wire", "other"])["related"]
+    assert [hit["id"] for hit in history] == ["source"]
+    events = filled.ok("CONNECTED", id="source", min_strength=0, exclude={"ids": ["late"]})
+    assert [event["id"] for event in events["timeline"]] == ["other"] and events["overview"]["events"] == 1
+
+
+def test_a_blocked_story_is_blocked_with_its_copies(filled):
+    filled.ok("PATCH", {"id": "source", "blocked": ["edited"]}, wait="visible")
+    assert [hit["id"] for hit in related(filled)] == ["other"]
+    filled.ok("PATCH", {"id": "source", "blocked": None}, wait="visible")
+    assert story_of(related(filled))["copies"] == 3
+
+
 def test_one_suggestion_the_strongest(filled):
     everything = related(filled, copies="show")
     assert {hit["id"] for hit in everything} == NAMES | {"other"}
