@@ -22,6 +22,8 @@ struct place {
     uint32_t position;
 };
 
+#define SIEVE_SIZE 4096
+
 struct candidate {
     uint32_t row;
     enum { NOT_LOOKED_UP, SHOWN, NOT_SHOWN } state;
@@ -44,6 +46,7 @@ struct scorer {
     struct place *places; /* of this slice's feature numbers in the source: a hash table */
     size_t place_capacity;
     size_t place_mask;
+    uint8_t sieve[SIEVE_SIZE]; /* 1 where a feature number of the source has this remainder */
     struct candidate *candidates;
     size_t candidate_capacity;
     size_t candidate_room; /* how many there may be before they are looked through */
