@@ -10,7 +10,7 @@
 /* Candidates are looked through when there are this many more than wanted. */
 #define CANDIDATES_MORE 256
 /* Where lists are cut, no more than this many times the wanted ones, and CANDIDATES_MORE, are compared. */
-#define COMPARED_TIMES 2
+#define COMPARED_TIMES 1
 
 /* 1 at distance 0, a half at one half-life. */
 static double decay(int64_t distance, double half_life)
