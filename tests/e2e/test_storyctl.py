@@ -671,12 +671,17 @@ def test_no_right_to_write(start, tmp_path):
 
 
 def test_progress_on_a_terminal(ctl, tmp_path):
-    path = write_lines(tmp_path / "many", article_lines(20000, size=100))
-    output = ctl.on_terminal("import", path, width=100)
-    assert re.search(r"\d+ %  [\d,]+ articles  [\d,]+/s", output), output[-2000:]
-    assert "█" in output
-    last = without_styles(output.split("\x1b[K")[-1])
-    assert last.startswith("20,000 articles stored (20,000 new, 0 replaced), 0 rejected, in ")
+    """As many articles as it takes for a rate to be known before the end."""
+    for count in (20000, 80000, 320000, 1280000):
+        path = write_lines(tmp_path / f"many-{count}", article_lines(count, size=100))
+        output = ctl.on_terminal("import", path, width=100)
+        last = without_styles(output.split("\x1b[K")[-1])
+        assert last.startswith(f"{count:,} articles stored ("), last
+        assert " 0 rejected, in " in last and "█" in output
+        if re.search(r"\d+ %  [\d,]+ articles  [\d,]+/s", output):
+            break
+    else:
+        raise AssertionError(output[-2000:])
     quiet = ctl.on_terminal("import", path, "--quiet")
     assert "█" not in quiet
 
