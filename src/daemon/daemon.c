@@ -418,6 +418,7 @@ static void stop(struct daemon *daemon)
     if (service->waiters != NULL)
         waiters_drain(service->waiters);
     remove_events(daemon);
+    workers_free(service->workers);
     server_free(service->server);
     index_free(service->index);
     waiters_free(service->waiters);

@@ -111,6 +111,7 @@ int workers_start(struct service *service, size_t count, size_t queue_length, in
     if (!failed)
         return 0;
     workers_stop(workers);
+    workers_free(workers);
     *result = service->workers = NULL;
     return error_set_errno(error, ERROR_UNAVAILABLE, failed, "cannot start %zu worker threads", count);
 }
@@ -161,6 +162,12 @@ void workers_stop(struct workers *workers)
     queue_close(workers->queue);
     for (size_t i = 0; i < workers->count; i++)
         pthread_join(workers->workers[i].thread, NULL);
+}
+
+void workers_free(struct workers *workers)
+{
+    if (workers == NULL)
+        return;
     for (size_t i = 0; i < workers->count; i++)
         release(&workers->workers[i]);
     queue_free(workers->queue);

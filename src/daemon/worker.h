@@ -50,7 +50,11 @@ size_t workers_count(const struct workers *workers);
  * are, nothing more is taken: it would only wait. */
 void workers_watch(struct workers *workers);
 
-/* Answers what is queued, ends the threads, frees. */
+/* Answers what is queued and ends the threads; nothing more is taken. NULL is allowed, here and below. */
 void workers_stop(struct workers *workers);
+
+/* After workers_stop(), and after every other thread that submits has ended: the indexer hands over what waited
+ * for a revision. */
+void workers_free(struct workers *workers);
 
 #endif

@@ -236,7 +236,8 @@ class Daemon:
 
     def stop(self):
         self.signal(signal.SIGTERM)
-        assert self.wait() == 0, "storyd did not stop cleanly"
+        code = self.wait()
+        assert code == 0, f"storyd did not stop cleanly: exit code {code}"
 
     def restart(self):
         self.stop()
