@@ -219,7 +219,10 @@ int catch_up_hots(struct catch_up *catch_up, struct generation *generation, stru
     const struct generation_places *places = &generation->places;
     uint32_t epoch = generation->epoch->statistics.epoch;
     uint64_t cursor = generation->sealed_position;
+    struct store_figures figures;
     struct hot *hot;
+    if (store_figures(catch_up->reader, &figures, error) != 0)
+        return -1;
     /* names are found with the table of today, and the database has those of the day it was filled: the
      * catalog must not say anything else */
     bool take_up = !generation->settings.find_names;
@@ -229,6 +232,12 @@ int catch_up_hots(struct catch_up *catch_up, struct generation *generation, stru
         if (hot_take_up(places->hot_directory, generation->identity, cursor, epoch, places->hot_sync, &hot,
                         &reason) != 0)
             break;
+        if (hot->position > figures.head) {
+            log_warning("a hot segment goes to revision %llu, but the store ends at %llu: it is filled again",
+                        (unsigned long long)hot->position, (unsigned long long)figures.head);
+            hot_free(hot);
+            break;
+        }
         if (recall_slices(catch_up, generation, hot, error) != 0) {
             hot_free(hot);
             return -1;

@@ -137,13 +137,35 @@ static int load_live(struct index *index, struct error *error)
     return result;
 }
 
+/* An older store may have been put back under a newer index. What that holds does not exist any more, and
+ * writes would be given revisions that it takes for known. */
+static int check_head(struct index *index, struct error *error)
+{
+    struct store_reader *reader;
+    struct store_figures figures;
+    if (store_reader_open(&index->options.store, &reader, error) != 0)
+        return -1;
+    int result = store_figures(reader, &figures, error);
+    store_reader_close(reader);
+    if (result == 0 && index->live->sealed_position > figures.head)
+        result =
+            error_set(error, ERROR_UNAVAILABLE,
+                      "it goes to revision %llu, but the store ends at %llu: an older store was put back",
+                      (unsigned long long)index->live->sealed_position, (unsigned long long)figures.head);
+    if (result != 0) {
+        generation_free(index->live);
+        index->live = NULL;
+    }
+    return result;
+}
+
 /* A damaged index is an inconvenience, not a loss: the store has everything. One that another version of
  * storyd has written is no trouble at all. */
 static int load_generation(struct index *index, struct error *error)
 {
     struct error reason = ERROR_INIT;
     uint32_t last = generation_last_number(index->options.data);
-    if (load_live(index, &reason) == 0)
+    if (load_live(index, &reason) == 0 && check_head(index, &reason) == 0)
         return 0;
     if (reason.code == ERROR_CONFLICT)
         log_info("the index is of another format and is built again from the store: %s", reason.message);
@@ -237,7 +259,10 @@ int index_start(struct index *index, uint64_t head, struct error *error)
         return error_set(error, ERROR_UNAVAILABLE, "cannot start the indexer thread");
     index->threads_running = true;
     if (pthread_create(&index->maintenance_thread, NULL, maintenance_main, index) != 0) {
+        pthread_mutex_lock(&index->lock);
         atomic_store(&index->stopping, true);
+        pthread_cond_broadcast(&index->changed);
+        pthread_mutex_unlock(&index->lock);
         pthread_join(index->indexer_thread, NULL);
         index->threads_running = false;
         return error_set(error, ERROR_UNAVAILABLE, "cannot start the maintenance thread");
@@ -307,8 +332,12 @@ static void set_views(const struct index *index, const char *id, int64_t views)
                      (uint32_t)(views > UINT32_MAX ? UINT32_MAX : views));
 }
 
+/* What was published does not go back: after the hot segment was thrown away, what searches see stays until
+ * it has been filled again. */
 void index_publish(struct index *index)
 {
+    if (index->live->position < atomic_load(&index->published))
+        return;
     struct snapshot *snapshot = generation_snapshot(index->live, index);
     pthread_mutex_lock(&index->lock);
     struct snapshot *old = index->current;

@@ -276,7 +276,8 @@ static bool frozen_are_sealed(struct index *index)
 {
     pthread_mutex_lock(&index->lock);
     pthread_cond_broadcast(&index->changed);
-    while (index->live->hot_count > 1 && index->calls == NULL && !atomic_load(&index->stopping))
+    while (index->live->hot_count > 1 && index->calls == NULL && !atomic_load(&index->stopping) &&
+           index->damaged_generation != index->live->number)
         pthread_cond_wait(&index->changed, &index->lock);
     bool sealed = index->live->hot_count == 1;
     pthread_mutex_unlock(&index->lock);
@@ -350,8 +351,10 @@ static int index_bulk(struct index *index, struct catch_up *catch_up, uint64_t t
 static bool is_bulk(struct index *index, uint64_t target)
 {
     pthread_mutex_lock(&index->lock);
-    /* while the hot segment is filled again, only it can take up what was published already */
-    bool bulk = index->live->position >= atomic_load(&index->published) &&
+    /* while the hot segment is filled again, only it can take up what was published already; and of a damaged
+     * generation nothing is sealed, which bulk would wait for */
+    bool bulk = index->damaged_generation != index->live->number &&
+                index->live->position >= atomic_load(&index->published) &&
                 target - index->live->position >= index->tuning.bulk_articles;
     pthread_mutex_unlock(&index->lock);
     return bulk;

@@ -180,6 +180,8 @@ static int adopt_merged(struct index *index, void *context, struct error *error)
 static int run_merge(struct index *index, struct generation *live, struct view *view, struct merge merge,
                      uint64_t revision, struct error *error)
 {
+    if (merge.first + merge.count > view->segment_count) /* the indexer has taken some back meanwhile */
+        return error_set(error, ERROR_CONFLICT, "the segments to merge are not there any more");
     char *name = generation_new_segment_name(live);
     struct merged merged = {.generation = live, .old = view->segments + merge.first, .count = merge.count};
     int result = check_segments(index, live, merged.old, merged.count, error);

@@ -188,10 +188,20 @@ static int settle_profile(struct committer *committer, const struct profile *dou
     return result == 0 || error.code == ERROR_NOT_FOUND ? 0 : -1;
 }
 
+static bool is_doubtful(const struct committer *committer, const struct profile *profile)
+{
+    for (size_t i = 0; i < committer->doubtful_count; i++)
+        if (committer->doubtful[i]->kind == profile->kind &&
+            strcmp(committer->doubtful[i]->key, profile->key) == 0)
+            return true;
+    return false;
+}
+
 static void note_doubtful(struct committer *committer)
 {
     for (size_t i = 0; i < committer->group_count; i++) {
-        if (committer->group[i]->profile == NULL)
+        const struct profile *profile = committer->group[i]->profile;
+        if (profile == NULL || is_doubtful(committer, profile))
             continue;
         committer->doubtful =
             memory_resize(committer->doubtful, committer->doubtful_count + 1, sizeof(struct profile *));
@@ -206,10 +216,11 @@ static void forget_doubtful(struct committer *committer)
     committer->doubtful_count = 0;
 }
 
-/* On failure the store holds nothing of the group. */
-static int write_group(struct committer *committer, struct error *error)
+/* On failure the store holds nothing of the group, if it was not begun; else nobody knows. */
+static int write_group(struct committer *committer, bool *begun, struct error *error)
 {
-    if (store_begin(committer->writer, error) != 0)
+    *begun = store_begin(committer->writer, error) == 0;
+    if (!*begun)
         return -1;
     for (size_t i = 0; i < committer->doubtful_count; i++)
         if (settle_profile(committer, committer->doubtful[i]) != 0)
@@ -280,14 +291,16 @@ static void answer_group(struct committer *committer)
 static void commit_group(struct committer *committer)
 {
     struct error error = ERROR_INIT;
-    if (write_group(committer, &error) == 0) {
+    bool begun;
+    if (write_group(committer, &begun, &error) == 0) {
         counter_add(COUNTER_STORE_GROUP_WRITES, (int64_t)committer->group_count);
         registry_publish(committer->options.profiles);
         forget_doubtful(committer);
     } else {
         fail_group(committer, &error);
         registry_discard(committer->options.profiles);
-        note_doubtful(committer);
+        if (begun)
+            note_doubtful(committer);
     }
     publish_head(committer);
     publish_views(committer);

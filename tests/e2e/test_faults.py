@@ -396,3 +396,32 @@ def test_failing_system_calls(start, call, error, every):
     daemon.start()
     oracle.check(daemon)
     check_against_rebuild(daemon, oracle)
+
+
+# ---- an older store is put back ----
+
+
+@pytest.mark.parametrize("options", [[], SMALL], ids=["hot", "sealed"])
+def test_an_older_store_under_a_newer_index(start, options):
+    """What the index knows from the time after does not exist any more, and what is written now is found."""
+    daemon = start(*options)
+    store, backup = daemon.directory / "data" / "store.db", daemon.directory / "backup.db"
+    with daemon.client() as client:
+        client.put_all([{"id": f"old{i}", "title": "Harbour"} for i in range(70)])
+        client.ok("FLUSH")
+    daemon.stop()
+    shutil.copy(store, backup)
+    daemon.start()
+    with daemon.client() as client:
+        client.put_all([{"id": f"lost{i}", "title": "Harbour"} for i in range(140)])
+        client.ok("FLUSH")
+    daemon.stop()
+    assert not store.with_name("store.db-wal").exists()
+    shutil.copy(backup, store)
+    daemon.start()
+    with daemon.client() as client:
+        client.put_all([{"id": f"new{i}", "title": "Harbour"} for i in range(5)])
+        client.ok("FLUSH")
+        assert client.ok("SEARCH", query="harbour", limit=0, exact_total=True)["total"] == 75
+        found = set(client.ids("harbour", limit=1000))
+        assert found == {f"old{i}" for i in range(70)} | {f"new{i}" for i in range(5)}

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -399,20 +400,53 @@ static void store_unseen(const struct fixture *fixture, const char *sql)
     sqlite3_close(db);
 }
 
-/* The store is full: nothing is taken, and what holds after it is what was acknowledged. */
+/* Every write of this process to a file fails, or no longer. */
+static void fail_writes(bool fail)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = fail ? 1 : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Commits fail: nothing is taken, and what holds after it is what was acknowledged. */
 static void test_a_failed_group_leaves_the_profiles_as_they_were(void **state)
 {
     struct fixture *fixture = *state;
     expect_ok(fixture, new_profile(fixture, "Ann", "A"), 0);
-    store_writer_set_disk_floor(fixture->writer, INT64_MAX);
-    expect_error(fixture, new_profile(fixture, "Ann", "B"), ERROR_UNAVAILABLE);
-    expect_error(fixture, new_profile(fixture, "Bob", "D"), ERROR_UNAVAILABLE);
-    store_writer_set_disk_floor(fixture->writer, 0);
+    struct write *writes[] = {new_profile(fixture, "Ann", "B"), new_profile(fixture, "Bob", "D")};
+    close_gate(fixture);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(committer_submit(fixture->committer, writes[i], &fixture->error), 0);
+    fail_writes(true);
+    open_gate(fixture);
+    for (size_t i = 0; i < 2; i++) {
+        struct write *answer = queue_pop(fixture->answers, 0);
+        assert_int_equal(answer->result, -1);
+        assert_int_equal(answer->error.code, ERROR_UNAVAILABLE);
+        write_free(answer);
+    }
+    fail_writes(false);
     expect_profiles(fixture, "ann ", 1);
     store_unseen(fixture, "INSERT INTO profiles VALUES(1, 'bob', 'x', 0); UPDATE profiles SET text = 'y'");
     expect_ok(fixture, new_profile(fixture, "Cid", "D"), 0);
     expect_profiles(fixture, "ann cid ", 2); /* sound, and without Bob */
     expect_error(fixture, new_profile(fixture, "Dan", "A"), ERROR_CONFLICT);
+}
+
+/* Of groups that were never begun nothing can be in the store, so nothing is put right after them: else
+ * clients that try again while the disk is full would fill the memory. */
+static void test_a_group_that_was_not_begun_leaves_nothing_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_ok(fixture, new_profile(fixture, "Ann", "A"), 0);
+    store_writer_set_disk_floor(fixture->writer, INT64_MAX);
+    expect_error(fixture, new_profile(fixture, "Ann", "B"), ERROR_UNAVAILABLE);
+    store_writer_set_disk_floor(fixture->writer, 0);
+    store_unseen(fixture, "UPDATE profiles SET text = 'y'");
+    expect_ok(fixture, new_profile(fixture, "Cid", "D"), 0);
+    expect_profiles(fixture, "cid ", 2); /* nobody has put Ann's damaged row right */
 }
 
 static void test_groups_keep_to_their_limits(void **state)
@@ -749,6 +783,7 @@ int main(void)
         TEST(test_profiles),
         TEST(test_profiles_of_one_group),
         TEST(test_a_failed_group_leaves_the_profiles_as_they_were),
+        TEST(test_a_group_that_was_not_begun_leaves_nothing_behind),
         TEST(test_failures_do_not_spoil_the_group),
         TEST(test_groups_keep_to_their_limits),
         TEST(test_busy_when_full),
