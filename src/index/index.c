@@ -137,26 +137,30 @@ static int load_live(struct index *index, struct error *error)
     return result;
 }
 
-/* An older store may have been put back under a newer index. What that holds does not exist any more, and
- * writes would be given revisions that it takes for known. */
-static int check_head(struct index *index, struct error *error)
+static int read_head(const struct index *index, uint64_t *head, struct error *error)
 {
     struct store_reader *reader;
-    struct store_figures figures;
+    struct store_figures figures = {.head = 0};
     if (store_reader_open(&index->options.store, &reader, error) != 0)
         return -1;
     int result = store_figures(reader, &figures, error);
     store_reader_close(reader);
-    if (result == 0 && index->live->sealed_position > figures.head)
-        result =
-            error_set(error, ERROR_UNAVAILABLE,
-                      "it goes to revision %llu, but the store ends at %llu: an older store was put back",
-                      (unsigned long long)index->live->sealed_position, (unsigned long long)figures.head);
-    if (result != 0) {
-        generation_free(index->live);
-        index->live = NULL;
-    }
+    *head = figures.head;
     return result;
+}
+
+/* An older store may have been put back under a newer index. What that holds does not exist any more, and
+ * writes would be given revisions that it takes for known. */
+static int check_head(struct index *index, uint64_t head, struct error *error)
+{
+    uint64_t position = index->live->sealed_position;
+    if (position <= head)
+        return 0;
+    generation_free(index->live);
+    index->live = NULL;
+    return error_set(error, ERROR_UNAVAILABLE,
+                     "it goes to revision %llu, but the store ends at %llu: an older store was put back",
+                     (unsigned long long)position, (unsigned long long)head);
 }
 
 /* A damaged index is an inconvenience, not a loss: the store has everything. One that another version of
@@ -165,7 +169,10 @@ static int load_generation(struct index *index, struct error *error)
 {
     struct error reason = ERROR_INIT;
     uint32_t last = generation_last_number(index->options.data);
-    if (load_live(index, &reason) == 0 && check_head(index, &reason) == 0)
+    uint64_t head;
+    if (read_head(index, &head, error) != 0) /* a store that cannot be read says nothing against the index */
+        return -1;
+    if (load_live(index, &reason) == 0 && check_head(index, head, &reason) == 0)
         return 0;
     if (reason.code == ERROR_CONFLICT)
         log_info("the index is of another format and is built again from the store: %s", reason.message);

@@ -81,11 +81,14 @@ int catch_up_run(struct catch_up *catch_up, struct generation *generation, uint6
  * there already. On failure some of it has been done and can be done again. */
 int catch_up_kill(struct catch_up *catch_up, struct generation *generation, uint64_t first, uint64_t last,
                   struct error *error);
-/* Takes up hot segments that a former process left; afterwards the generation has an active one. */
+/* Takes up hot segments that a former process left, if they do not go beyond the store; afterwards the
+ * generation has an active one. */
 int catch_up_hots(struct catch_up *catch_up, struct generation *generation, struct error *error);
 
 /* index.c */
-void index_publish(struct index *index); /* on the indexer thread */
+/* Shows searches what the live generation holds; nothing if that is less than they see already. On the indexer
+ * thread. */
+void index_publish(struct index *index);
 void index_snapshot_gone(struct index *index);
 /* The indexer begins or ends its work; under the lock. */
 void index_set_working(struct index *index, bool working);
