@@ -86,8 +86,8 @@ int catch_up_kill(struct catch_up *catch_up, struct generation *generation, uint
 int catch_up_hots(struct catch_up *catch_up, struct generation *generation, struct error *error);
 
 /* index.c */
-/* Shows searches what the live generation holds; nothing if that is less than they see already. On the indexer
- * thread. */
+/* Shows searches what the live generation holds; nothing if that is less than they see already. On the
+ * indexer thread. */
 void index_publish(struct index *index);
 void index_snapshot_gone(struct index *index);
 /* The indexer begins or ends its work; under the lock. */
