@@ -1,5 +1,6 @@
 """A storyd of our own: started on a scratch directory, spoken to over its unix socket, stopped by its process id."""
 
+import contextlib
 import json
 import os
 import signal
@@ -92,9 +93,7 @@ class Daemon:
         return time.monotonic() - began
 
     def stop(self):
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
+        self.disconnect()
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -104,8 +103,19 @@ class Daemon:
                 self.process.wait()
         self.process = None
 
+    def disconnect(self):
+        if self.connection is not None:
+            with contextlib.suppress(OSError):
+                self.connection.close()
+        self.connection = None
+
     def ask(self, verb, argument=None):
-        return self.connection.ask(verb, argument)
+        try:
+            return self.connection.ask(verb, argument)
+        except ConnectionError:  # idle for longer than storyd keeps a connection
+            self.disconnect()
+            self.connection = Connection(self.path)
+            return self.connection.ask(verb, argument)
 
     def cpu_seconds(self):
         with open(f"/proc/{self.process.pid}/stat") as file:

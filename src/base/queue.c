@@ -16,6 +16,7 @@ struct queue {
     size_t first;
     atomic_size_t count; /* changed under the lock */
     atomic_bool closed;  /* the same */
+    atomic_uint series;  /* producers that are about to push more */
     bool watched;        /* a consumer looks at `count` all the time: it needs no signal for one item */
 };
 
@@ -160,6 +161,25 @@ void *queue_try_pop(struct queue *queue)
     size_t taken = take(queue, &item, 1);
     pthread_mutex_unlock(&queue->lock);
     return taken == 1 ? item : NULL;
+}
+
+void queue_series_begin(struct queue *queue)
+{
+    atomic_fetch_add(&queue->series, 1);
+}
+
+void queue_series_end(struct queue *queue)
+{
+    atomic_fetch_sub(&queue->series, 1);
+}
+
+void *queue_pop_series(struct queue *queue, int64_t watch)
+{
+    int64_t until = clock_now() + watch;
+    while (atomic_load_explicit(&queue->count, memory_order_relaxed) == 0 &&
+           atomic_load(&queue->series) > 0 && clock_now() < until)
+        relax();
+    return queue_try_pop(queue); /* what was pushed before a series ended is seen after it */
 }
 
 size_t queue_length(struct queue *queue)

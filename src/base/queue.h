@@ -39,6 +39,14 @@ size_t queue_pop_many(struct queue *queue, void **items, size_t limit, int64_t d
 /* The oldest item if one is there, without waiting; else NULL. */
 void *queue_try_pop(struct queue *queue);
 
+/* A producer says that it pushes several items in a row. */
+void queue_series_begin(struct queue *queue);
+void queue_series_end(struct queue *queue);
+
+/* Like queue_try_pop, but while a producer's series goes on the consumer looks for its next item, for at most
+ * `watch` nanoseconds. For the one consumer of a queue. */
+void *queue_pop_series(struct queue *queue, int64_t watch);
+
 size_t queue_length(struct queue *queue);
 void queue_close(struct queue *queue);
 

@@ -122,10 +122,10 @@ static void committed(void *context, uint64_t head)
     index_wake(service->index, head);
 }
 
-static void viewed(void *context, const char *id, int64_t total)
+static void viewed(void *context, const char *id, int64_t total, bool by_new_version)
 {
     struct service *service = context;
-    index_set_views(service->index, id, total);
+    (by_new_version ? index_supersede_views : index_set_views)(service->index, id, total);
 }
 
 static void answering(void *context, bool begins)
@@ -142,7 +142,7 @@ static void turn(void *context, bool begins)
 {
     struct service *service = context;
     if (begins)
-        committer_hold();
+        committer_hold(service->committer);
     else
         committer_release(service->committer);
 }

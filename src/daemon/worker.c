@@ -4,11 +4,11 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "command/command.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 /* Query trees are walked recursively by Xapian: the stack is not left to the system's default
  * (reliability.md). */
@@ -55,7 +55,7 @@ static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
     const struct workers *workers = worker->service->workers;
-    prctl(PR_SET_NAME, "storyd-worker");
+    thread_begin("storyd-worker", THREAD_PROMPT);
     struct request *request;
     while ((request = queue_watch(workers->queue, workers->watch)) != NULL)
         serve(worker, request);

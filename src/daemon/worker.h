@@ -53,8 +53,8 @@ void workers_watch(struct workers *workers);
 /* Answers what is queued and ends the threads; nothing more is taken. NULL is allowed, here and below. */
 void workers_stop(struct workers *workers);
 
-/* After workers_stop(), and after every other thread that submits has ended: the indexer hands over what waited
- * for a revision. */
+/* After workers_stop(), and after every other thread that submits has ended: the indexer hands over what
+ * waited for a revision. */
 void workers_free(struct workers *workers);
 
 #endif

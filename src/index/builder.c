@@ -3,12 +3,12 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/prctl.h>
 
 /* ---- one range: store -> Xapian database, rows, features ---- */
 
@@ -155,7 +155,7 @@ struct pool {
 static void *build_thread(void *argument)
 {
     struct pool *pool = argument;
-    prctl(PR_SET_NAME, "storyd-build");
+    thread_begin("storyd-build", THREAD_BACKGROUND);
     pthread_mutex_lock(&pool->lock);
     while (pool->next < pool->range_count && !pool->abandoned) {
         if (pool->next >= pool->delivered + pool->build->threads + 1) {

@@ -399,6 +399,13 @@ void index_set_views(struct index *index, const char *id, int64_t views)
     pthread_mutex_unlock(&index->lock);
 }
 
+void index_supersede_views(struct index *index, const char *id, int64_t views)
+{
+    pthread_mutex_lock(&index->lock);
+    late_views_replace(&index->late_views, id, views);
+    pthread_mutex_unlock(&index->lock);
+}
+
 void index_set_working(struct index *index, bool working)
 {
     index->indexer_works = working;

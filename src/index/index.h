@@ -59,7 +59,11 @@ uint64_t index_revision(struct index *index); /* of the newest snapshot */
 
 void index_wake(struct index *index, uint64_t head); /* the store has reached `head` */
 void index_hurry(struct index *index);               /* commit without waiting for the interval (FLUSH) */
-void index_set_views(struct index *index, const char *id, int64_t views);
+void index_set_views(struct index *index, const char *id, int64_t views); /* an article was viewed */
+
+/* A change that the indexer has still to read brings this count: older ones must not replace it. Of no use to
+ * what is visible, and cheap: there is one for every article of an import. */
+void index_supersede_views(struct index *index, const char *id, int64_t views);
 /* A search found a database of this generation damaged: it is built again from the store. */
 void index_report_damage(struct index *index, uint32_t generation, const char *what);
 

@@ -5,12 +5,12 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "index/builder.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 /* A query that holds an old snapshot longer than this may have to be repeated (xapian.h, XAPIAN_STALE). */
 #define GRACE_MS 500
@@ -388,7 +388,7 @@ static void recover(struct index *index, unsigned failures, const struct error *
 void *indexer_main(void *argument)
 {
     struct index *index = argument;
-    prctl(PR_SET_NAME, "storyd-index");
+    thread_begin("storyd-index", THREAD_PROMPT);
     struct error error = ERROR_INIT;
     struct catch_up *catch_up;
     while ((catch_up = catch_up_new(index, &error)) == NULL && !atomic_load(&index->stopping)) {

@@ -44,6 +44,15 @@ void late_views_set(struct late_views *late, const char *id, int64_t views)
     *place = late->count;
 }
 
+void late_views_replace(struct late_views *late, const char *id, int64_t views)
+{
+    if (late->count == 0)
+        return;
+    size_t place = *place_of(late, id, hash_bytes(id, strlen(id)));
+    if (place != 0)
+        late->items[place - 1].views = views;
+}
+
 void late_views_clear(struct late_views *late)
 {
     for (size_t i = 0; i < late->count; i++)

@@ -24,6 +24,7 @@ struct late_views {
 };
 
 void late_views_set(struct late_views *late, const char *id, int64_t views);
-void late_views_clear(struct late_views *late); /* also frees */
+void late_views_replace(struct late_views *late, const char *id, int64_t views); /* only if there is one */
+void late_views_clear(struct late_views *late);                                  /* also frees */
 
 #endif

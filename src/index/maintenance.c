@@ -7,10 +7,10 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define IDLE_MS 2000           /* without changes for this long: time for the smaller improvements */
@@ -493,7 +493,7 @@ static int carry_out(struct index *index, const struct decision *decision, struc
 void *maintenance_main(void *argument)
 {
     struct index *index = argument;
-    prctl(PR_SET_NAME, "storyd-maint");
+    thread_begin("storyd-maint", THREAD_BACKGROUND);
     struct inspection last = {0, clock_now()};
     struct names_watch watch = {0};
     pthread_mutex_lock(&index->work_lock);

@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define CATCH_UP_ROUNDS 10
@@ -359,7 +359,7 @@ static void *reindex_main(void *argument)
 {
     struct index *index = argument;
     struct error error = ERROR_INIT;
-    prctl(PR_SET_NAME, "storyd-reindex");
+    thread_begin("storyd-reindex", THREAD_BACKGROUND);
     int result = run(index, &error);
     pthread_mutex_lock(&index->lock);
     index->reindex.running = false;

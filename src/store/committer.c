@@ -2,10 +2,12 @@
 
 #include "article/article.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/queue.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +17,7 @@
 #define GROUP_WRITES 256
 #define GROUP_BYTES ((size_t)4 << 20)
 #define RETRY_AFTER_MS 50
+#define SERIES_WATCH (200 * NANOSECONDS_PER_US) /* for a write that is being read: some take as long */
 
 struct committer {
     struct store_writer *writer;
@@ -28,6 +31,7 @@ struct committer {
     /* the thread's own */
     struct write **group;
     size_t group_count;
+    size_t group_bytes;
     struct write *held_over;   /* taken from the queue, but too large for that group */
     struct profile **doubtful; /* of a group that failed: nobody knows what the store has in their places */
     size_t doubtful_count;
@@ -216,17 +220,62 @@ static void forget_doubtful(struct committer *committer)
     committer->doubtful_count = 0;
 }
 
-/* On failure the store holds nothing of the group, if it was not begun; else nobody knows. */
+/* ---- taking writes from the queue ---- */
+
+static void add_to_group(struct committer *committer, struct write *write)
+{
+    committer->group[committer->group_count++] = write;
+    committer->group_bytes += write->bytes;
+    committer->queued_bytes -= write->bytes;
+}
+
+/* Waits for a group's first write. False: stopped, nothing is left. */
+static bool take_first(struct committer *committer)
+{
+    struct write *write = committer->held_over;
+    committer->held_over = NULL;
+    if (write == NULL)
+        write = queue_pop(committer->queue, 0);
+    committer->group_bytes = 0;
+    if (write != NULL)
+        add_to_group(committer, write);
+    return write != NULL;
+}
+
+/* Takes another write that is there, or that a connection is about to submit. False: there is none, or the
+ * group is full. */
+static bool take_another(struct committer *committer)
+{
+    if (committer->group_count == committer->options.group_writes)
+        return false;
+    struct write *write = queue_pop_series(committer->queue, SERIES_WATCH);
+    if (write == NULL)
+        return false;
+    if (committer->group_bytes + write->bytes > committer->options.group_bytes) {
+        committer->held_over = write;
+        return false;
+    }
+    add_to_group(committer, write);
+    return true;
+}
+
+/* Writes are applied while a connection's next ones are still being read. On failure the store holds nothing
+ * of the group, if it was not begun; else nobody knows. */
 static int write_group(struct committer *committer, bool *begun, struct error *error)
 {
     *begun = store_begin(committer->writer, error) == 0;
-    if (!*begun)
+    if (!*begun) {
+        while (take_another(committer))
+            ;
         return -1;
+    }
     for (size_t i = 0; i < committer->doubtful_count; i++)
         if (settle_profile(committer, committer->doubtful[i]) != 0)
             break; /* the store has failed: the commit says so */
-    for (size_t i = 0; i < committer->group_count; i++)
-        committer->group[i]->result = apply(committer, committer->group[i]);
+    do {
+        struct write *write = committer->group[committer->group_count - 1];
+        write->result = apply(committer, write);
+    } while (take_another(committer));
     return store_commit(committer->writer, error);
 }
 
@@ -264,7 +313,8 @@ static void publish_views(const struct committer *committer)
     for (size_t i = 0; i < committer->group_count; i++) {
         const struct write *write = committer->group[i];
         if (write->result == 0 && write->total_views >= 0)
-            committer->options.viewed(committer->options.context, write->id, write->total_views);
+            committer->options.viewed(committer->options.context, write->id, write->total_views,
+                                      write->kind != WRITE_VIEW);
     }
 }
 
@@ -307,41 +357,11 @@ static void commit_group(struct committer *committer)
     answer_group(committer);
 }
 
-/* The next write that waits, the one held over first. */
-static struct write *next_write(struct committer *committer, bool wait)
-{
-    struct write *write = committer->held_over;
-    committer->held_over = NULL;
-    if (write == NULL)
-        write = wait ? queue_pop(committer->queue, 0) : queue_try_pop(committer->queue);
-    return write;
-}
-
-/* Waits for one write, then takes all that is there, up to the group's limits. False: stopped, nothing is
- * left. */
-static bool take_group(struct committer *committer)
-{
-    size_t bytes = 0;
-    struct write *write = next_write(committer, true);
-    while (write != NULL) {
-        if (committer->group_count > 0 && bytes + write->bytes > committer->options.group_bytes) {
-            committer->held_over = write;
-            break;
-        }
-        bytes += write->bytes;
-        committer->group[committer->group_count++] = write;
-        if (committer->group_count == committer->options.group_writes)
-            break;
-        write = next_write(committer, false);
-    }
-    committer->queued_bytes -= bytes;
-    return committer->group_count > 0;
-}
-
 static void *committer_run(void *argument)
 {
     struct committer *committer = argument;
-    while (take_group(committer)) {
+    thread_begin("storyd-commit", THREAD_PROMPT);
+    while (take_first(committer)) {
         commit_group(committer);
         struct error error = ERROR_INIT;
         bool idle = committer->held_over == NULL && queue_length(committer->queue) == 0;
@@ -382,7 +402,6 @@ int committer_start(struct store_writer *writer, const struct committer_options 
         committer_free(committer);
         return error_set_errno(error, ERROR_UNAVAILABLE, code, "cannot start the committer's thread");
     }
-    pthread_setname_np(committer->thread, "committer");
     *result = committer;
     return 0;
 }
@@ -403,24 +422,26 @@ static _Thread_local struct {
     bool pushed;
 } held;
 
-void committer_hold(void)
+void committer_hold(struct committer *committer)
 {
+    queue_series_begin(committer->queue);
     held.holding = true;
 }
 
 void committer_release(struct committer *committer)
 {
+    queue_series_end(committer->queue);
     if (held.pushed)
         queue_wake(committer->queue);
     held.holding = held.pushed = false;
 }
 
+/* The first write wakes the committer, which then looks for the others itself. */
 static bool push(struct committer *committer, struct write *write)
 {
-    if (!held.holding)
-        return queue_push(committer->queue, write);
-    bool pushed = queue_push_quietly(committer->queue, write);
-    held.pushed = held.pushed || pushed;
+    bool pushed =
+        held.pushed ? queue_push_quietly(committer->queue, write) : queue_push(committer->queue, write);
+    held.pushed = held.pushed || (pushed && held.holding);
     return pushed;
 }
 

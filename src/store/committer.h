@@ -1,6 +1,7 @@
 /*
  * committer.h - the one thread that writes the store: takes whatever writes wait, puts them into one
- * transaction with one sync, then answers all of them. Never waits to fill a group.
+ * transaction with one sync, then answers all of them. Waits for more only while a connection's further
+ * writes are being read (committer_hold), and for each of them at most a fifth of a millisecond.
  *
  * Any thread may submit. `done` is called on the committer's thread once the write's fate is known; it must
  * be quick and must not block. After a commit that moved the head `committed` (set at start) is called once
@@ -63,7 +64,7 @@ struct committer_options {
                       uint64_t head); /* this and `viewed` on the committer's thread; NULL is fine */
     /* After the commit, for each write that set or added to a count; with 0 for a DELETE. In the order of the
      * writes. */
-    void (*viewed)(void *context, const char *id, int64_t total);
+    void (*viewed)(void *context, const char *id, int64_t total, bool by_new_version);
     /* Before (true) and after (false) `done` is called for the writes of a group. */
     void (*answering)(void *context, bool begins);
     void *context;
@@ -77,9 +78,9 @@ int committer_start(struct store_writer *writer, const struct committer_options 
  * `done` it is freed when it has been written. */
 int committer_submit(struct committer *committer, struct write *write, struct error *error);
 
-/* For a thread that submits several writes in a row: those between these two wake a waiting committer only
- * with the second one, so that they make one group. */
-void committer_hold(void);
+/* For a thread that submits several writes in a row: those between these two make one group, unless the next
+ * one takes long to come. */
+void committer_hold(struct committer *committer);
 void committer_release(struct committer *committer);
 
 uint64_t committer_head(const struct committer *committer); /* newest acknowledged revision; any thread */

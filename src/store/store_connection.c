@@ -28,10 +28,11 @@ static const char *const writer_sql[WRITER_STATEMENT_COUNT] = {
     [READ] = "SELECT " STORE_ROW_COLUMNS " FROM articles a WHERE a.id = ?1",
     [ADD_CHANGE] =
         "INSERT INTO changes(revision, id, previous, deleted, articles) VALUES(?1, ?2, ?3, ?4, ?5)",
-    [ADD_ARTICLE] =
-        "INSERT INTO articles(revision, id, text, crc32c) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO NOTHING",
+    [ADD_ARTICLE] = "INSERT INTO articles(revision, id, views, text, crc32c) VALUES(?1, ?2, ?3, ?4, ?5)"
+                    " ON CONFLICT(id) DO NOTHING",
     [REMOVE_ARTICLE] = "DELETE FROM articles WHERE revision = ?1",
-    [READ_VIEWS] = "SELECT views FROM views WHERE id = ?1",
+    [READ_VIEWS] = "SELECT coalesce((SELECT views FROM views WHERE id = ?1),"
+                   " (SELECT views FROM articles WHERE id = ?1))",
     [SET_VIEWS] =
         "INSERT INTO views(id, views) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET views = excluded.views",
     [REMOVE_VIEWS] = "DELETE FROM views WHERE id = ?1",
@@ -90,15 +91,24 @@ static int create_store(struct store_writer *writer, struct error *error)
     return 0;
 }
 
+static int upgrade_store(struct store_writer *writer, int format, struct error *error)
+{
+    if (store_schema_upgrade(writer->db, format, error) != 0)
+        return -1;
+    if (format < STORE_FORMAT)
+        log_info("store brought to a newer format path=%s from=%d to=%d", writer->path, format, STORE_FORMAT);
+    return 0;
+}
+
 /* A file that is refused must stay as it is, so closing it must not checkpoint it. */
 static int check_or_create(struct store_writer *writer, struct error *error)
 {
-    bool empty = false;
+    int format = 0;
     sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (store_schema_check(writer->db, &empty, error) != 0)
+    if (store_schema_check(writer->db, &format, error) != 0)
         return -1;
     sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return empty ? create_store(writer, error) : 0;
+    return format == 0 ? create_store(writer, error) : upgrade_store(writer, format, error);
 }
 
 static int set_journal(struct store_writer *writer, struct error *error)

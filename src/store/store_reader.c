@@ -23,7 +23,9 @@ enum reader_statement {
     READER_STATEMENT_COUNT
 };
 
-#define FROM_ARTICLES "SELECT " STORE_ROW_COLUMNS ", v.views FROM articles a LEFT JOIN views v ON v.id = a.id"
+#define FROM_ARTICLES                                                                                        \
+    "SELECT " STORE_ROW_COLUMNS                                                                              \
+    ", coalesce(v.views, a.views) FROM articles a LEFT JOIN views v ON v.id = a.id"
 
 static const char *const reader_sql[READER_STATEMENT_COUNT] = {
     [BY_ID] = FROM_ARTICLES " WHERE a.id = ?1",
@@ -31,7 +33,7 @@ static const char *const reader_sql[READER_STATEMENT_COUNT] = {
     [SCAN] = FROM_ARTICLES " WHERE a.revision BETWEEN ?1 AND ?2 ORDER BY a.revision LIMIT ?3",
     [CHANGES] = "SELECT revision, id, previous, deleted FROM changes WHERE revision BETWEEN ?1 AND ?2"
                 " ORDER BY revision LIMIT ?3",
-    [ALL_VIEWS] = "SELECT id, views FROM views WHERE views <> 0",
+    [ALL_VIEWS] = "SELECT id, views FROM views",
     [ALL_PROFILES] = "SELECT kind, name, text, crc32c FROM profiles",
     [POSITION] = STORE_POSITION_SQL,
 };
@@ -48,16 +50,20 @@ struct store_reader {
 
 static int reader_connect(struct store_reader *reader, int64_t cache_bytes, struct error *error)
 {
-    bool empty;
+    int format;
     /* every worker has a reader, and the system's page cache serves them all */
     if (store_sqlite_open(reader->path, SQLITE_OPEN_READONLY, cache_bytes / 8, &reader->db, error) != 0)
         return -1;
-    if (store_schema_check(reader->db, &empty, error) != 0) {
+    if (store_schema_check(reader->db, &format, error) != 0) {
         error_prefix(error, "%s", reader->path);
         return -1;
     }
-    if (empty)
+    if (format == 0)
         return error_set(error, ERROR_UNAVAILABLE, "%s: there is no store in it yet", reader->path);
+    if (format < STORE_FORMAT)
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "%s: the store has the older format %d: storyd brings it to %d when it starts",
+                         reader->path, format, STORE_FORMAT);
     return store_sqlite_prepare(reader->db, reader_sql, reader->statements, READER_STATEMENT_COUNT, error);
 }
 

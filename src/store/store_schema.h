@@ -6,18 +6,20 @@
 #include "base/error.h"
 
 #include <sqlite3.h>
-#include <stdbool.h>
 
 #define STORE_APPLICATION_ID 0x73747279 /* "stry" */
-#define STORE_FORMAT 1                  /* PRAGMA user_version */
+#define STORE_FORMAT 2                  /* PRAGMA user_version */
 
 /*
- * Looks at an opened file and changes nothing. *empty: it has no tables yet and bears no mark. A foreign file
- * and a store of a newer format are unavailable.
+ * Looks at an opened file and changes nothing. *format is 0 if it has no tables yet and bears no mark. A
+ * foreign file and a store of a newer format are unavailable.
  */
-int store_schema_check(sqlite3 *db, bool *empty, struct error *error);
+int store_schema_check(sqlite3 *db, int *format, struct error *error);
 
 /* Makes the tables in an empty database, in one transaction. */
 int store_schema_create(sqlite3 *db, struct error *error);
+
+/* Brings a store of an older format to this one, in one transaction. */
+int store_schema_upgrade(sqlite3 *db, int format, struct error *error);
 
 #endif

@@ -115,7 +115,7 @@ void store_writer_set_disk_floor(struct store_writer *writer, int64_t bytes)
 
 /* ---- changes ---- */
 
-/* Steps a bound statement that answers one integer or nothing (-1). */
+/* Steps a bound statement that answers one integer, or NULL or nothing (-1). */
 static int read_integer(struct store_writer *writer, enum writer_statement which, const char *id,
                         int64_t *value, struct error *error)
 {
@@ -124,9 +124,9 @@ static int read_integer(struct store_writer *writer, enum writer_statement which
     int code = sqlite3_step(statement);
     int result = 0;
     *value = -1;
-    if (code == SQLITE_ROW)
+    if (code == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
         *value = sqlite3_column_int64(statement, 0);
-    else if (code != SQLITE_DONE)
+    else if (code != SQLITE_ROW && code != SQLITE_DONE)
         result = transaction_failed(writer, "look for an article", error);
     sqlite3_reset(statement);
     return result;
@@ -193,17 +193,28 @@ static int remove_version(struct store_writer *writer, uint64_t revision, struct
     return run(writer, REMOVE_ARTICLE, "remove an article", error);
 }
 
+struct version {
+    const char *id;
+    const char *text;
+    size_t length;
+    int64_t views; /* -1: not said */
+};
+
 /* Adds nothing if there is an article with this id. */
-static int add_version(struct store_writer *writer, uint64_t revision, const char *id, const char *text,
-                       size_t length, struct error *error)
+static int add_version(struct store_writer *writer, uint64_t revision, const struct version *version,
+                       struct error *error)
 {
     if (writer->failed)
         return repeat_failure(writer, error);
     sqlite3_stmt *statement = writer->statements[ADD_ARTICLE];
     store_sqlite_bind_integer(statement, 1, revision);
-    store_sqlite_bind_id(statement, 2, id);
-    sqlite3_bind_blob64(statement, 3, text, length, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 4, crc32c(0, text, length));
+    store_sqlite_bind_id(statement, 2, version->id);
+    if (version->views >= 0)
+        sqlite3_bind_int64(statement, 3, version->views);
+    else
+        sqlite3_bind_null(statement, 3);
+    sqlite3_bind_blob64(statement, 4, version->text, version->length, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, crc32c(0, version->text, version->length));
     int result = run(writer, ADD_ARTICLE, "write an article", error);
     sqlite3_clear_bindings(statement); /* the text is the caller's */
     return result;
@@ -218,13 +229,30 @@ int store_views_set(struct store_writer *writer, const char *id, int64_t views, 
 }
 
 /* Most articles are new: what the id's index says is found out by adding. */
-static int add_or_find(struct store_writer *writer, uint64_t revision, const char *id, const char *text,
-                       size_t length, uint64_t *previous, struct error *error)
+static int add_or_find(struct store_writer *writer, uint64_t revision, const struct version *version,
+                       uint64_t *previous, struct error *error)
 {
     *previous = 0;
-    if (add_version(writer, revision, id, text, length, error) != 0)
+    if (add_version(writer, revision, version, error) != 0)
         return -1;
-    return sqlite3_changes(writer->db) != 0 ? 0 : find_article(writer, id, previous, error);
+    return sqlite3_changes(writer->db) != 0 ? 0 : find_article(writer, version->id, previous, error);
+}
+
+static int remove_views(struct store_writer *writer, const char *id, struct error *error)
+{
+    store_sqlite_bind_id(writer->statements[REMOVE_VIEWS], 1, id);
+    return run(writer, REMOVE_VIEWS, "remove a view count", error);
+}
+
+/* The new version takes the count with it if it brings none. */
+static int replace_version(struct store_writer *writer, uint64_t previous, uint64_t revision,
+                           struct version *version, struct error *error)
+{
+    if (version->views < 0 && read_integer(writer, READ_VIEWS, version->id, &version->views, error) != 0)
+        return -1;
+    if (remove_version(writer, previous, error) != 0 || remove_views(writer, version->id, error) != 0)
+        return -1;
+    return add_version(writer, revision, version, error);
 }
 
 int store_put(struct store_writer *writer, const char *id, const char *text, size_t length, int64_t views,
@@ -237,17 +265,15 @@ int store_put(struct store_writer *writer, const char *id, const char *text, siz
                          "an article of %zu bytes is larger than the store's limit of %zu", length, TEXT_MAX);
     if (store_views_settle(writer, id, error) != 0 || check_room(writer, error) != 0)
         return -1;
+    struct version version = {id, text, length, views};
     int result = if_revision > 0 ? find_article(writer, id, &previous, error)
-                                 : add_or_find(writer, revision, id, text, length, &previous, error);
+                                 : add_or_find(writer, revision, &version, &previous, error);
     if (result != 0 || check_revision(if_revision, previous, error) != 0)
         return -1;
-    if (previous != 0 && (remove_version(writer, previous, error) != 0 ||
-                          add_version(writer, revision, id, text, length, error) != 0))
+    if (previous != 0 && replace_version(writer, previous, revision, &version, error) != 0)
         return -1;
     *change = (struct store_change){revision, previous, false};
-    if (add_change(writer, id, change, error) != 0)
-        return -1;
-    return views >= 0 ? store_views_set(writer, id, views, error) : 0;
+    return add_change(writer, id, change, error);
 }
 
 int store_delete(struct store_writer *writer, const char *id, int64_t if_revision,
@@ -263,8 +289,7 @@ int store_delete(struct store_writer *writer, const char *id, int64_t if_revisio
     *change = (struct store_change){writer->pending.head + 1, previous, true};
     if (add_change(writer, id, change, error) != 0 || remove_version(writer, previous, error) != 0)
         return -1;
-    store_sqlite_bind_id(writer->statements[REMOVE_VIEWS], 1, id);
-    return run(writer, REMOVE_VIEWS, "remove a view count", error);
+    return remove_views(writer, id, error);
 }
 
 int store_get_in_transaction(struct store_writer *writer, const char *id, struct buffer *text,

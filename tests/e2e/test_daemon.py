@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,18 @@ def test_a_restart_keeps_everything(start, articles):
         client.ok("FLUSH")
         assert [client.ids("rocket"), client.ids(), client.ok("RELATED", "a120-snail-post")["related"]] == before
         assert client.put({"id": "new", "title": "New"})["revision"] == 121
+
+
+def test_who_works_in_the_background_leaves_the_processor_to_the_others(daemon):
+    with daemon.client() as client:
+        assert client.put({"id": "a", "title": "Fox"})
+    nice = {}
+    for thread in Path(f"/proc/{daemon.process.pid}/task").iterdir():
+        name, fields = (thread / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+        nice[name] = int(fields.split()[16])
+    usual = nice["storyd-worker"]
+    assert nice["storyd-maint"] > usual
+    assert nice["storyd-commit"] == nice["storyd-index"] == usual
 
 
 # ---- two daemons ----

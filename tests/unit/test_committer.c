@@ -52,11 +52,12 @@ static void committed(void *context, uint64_t head)
     fixture->head = head;
 }
 
-static void viewed(void *context, const char *id, int64_t total)
+static void viewed(void *context, const char *id, int64_t total, bool by_new_version)
 {
     struct fixture *fixture = context;
     size_t used = strlen(fixture->viewed);
-    snprintf(fixture->viewed + used, sizeof fixture->viewed - used, "%s:%d ", id, (int)total);
+    snprintf(fixture->viewed + used, sizeof fixture->viewed - used, "%s%s:%d ", by_new_version ? "new " : "",
+             id, (int)total);
 }
 
 static void answered(struct write *write)
@@ -226,7 +227,7 @@ static void test_views(void **state)
     write->views = 1;
     expect_error(fixture, write, ERROR_NOT_FOUND);
     expect_ok(fixture, new_write(fixture, WRITE_DELETE, "a", NULL), 4);
-    assert_string_equal(fixture->viewed, "a:39 a:41 a:5 a:0 ");
+    assert_string_equal(fixture->viewed, "new a:39 a:41 new a:5 new a:0 ");
 }
 
 static void test_patch(void **state)
@@ -748,7 +749,7 @@ static void test_held_writes_are_written_when_released(void **state)
     char id[16];
     expect_ok(fixture, new_write(fixture, WRITE_PUT, "first", "{}"), 1);
     for (int round = 0; round < 50; round++) {
-        committer_hold();
+        committer_hold(fixture->committer);
         for (int i = 0; i < 5; i++) {
             snprintf(id, sizeof id, "id%d", i);
             assert_int_equal(committer_submit(fixture->committer, new_write(fixture, WRITE_PUT, id, "{}"),
@@ -762,7 +763,7 @@ static void test_held_writes_are_written_when_released(void **state)
             write_free(answer);
         }
     }
-    committer_hold(); /* nothing */
+    committer_hold(fixture->committer); /* nothing */
     committer_release(fixture->committer);
     expect_ok(fixture, new_write(fixture, WRITE_PUT, "last", "{}"), 252);
 }

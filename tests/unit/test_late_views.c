@@ -35,8 +35,23 @@ static void test_each_article_once(void **state)
     late_views_clear(&late);
 }
 
+static void test_only_what_is_there_is_replaced(void **state)
+{
+    (void)state;
+    struct late_views late = {0};
+    late_views_replace(&late, "a", 1);
+    assert_int_equal(late.count, 0);
+    late_views_set(&late, "a", 2);
+    late_views_replace(&late, "a", 3);
+    late_views_replace(&late, "b", 4);
+    assert_int_equal(late.count, 1);
+    assert_int_equal(late.items[0].views, 3);
+    late_views_clear(&late);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_article_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_article_once),
+                                       cmocka_unit_test(test_only_what_is_there_is_replaced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,38 @@ static void first_in_first_out(void **state)
     queue_free(queue);
 }
 
+/* A producer that is slower than its consumer. */
+static void *push_a_series(void *argument)
+{
+    struct queue *queue = argument;
+    for (int i = 0; i < 1000; i++) {
+        if (i % 2 == 1) {
+            int64_t until = clock_now() + 20 * NANOSECONDS_PER_US;
+            while (clock_now() < until)
+                ;
+        }
+        assert_true(queue_push_quietly(queue, &items[i]));
+    }
+    queue_series_end(queue);
+    return NULL;
+}
+
+static void a_series_is_waited_for(void **state)
+{
+    (void)state;
+    pthread_t producer;
+    struct queue *queue = queue_new(1000);
+    assert_null(queue_pop_series(queue, INT64_MAX / 2)); /* no series: no waiting */
+    queue_series_begin(queue);
+    assert_null(queue_pop_series(queue, 1000)); /* not for ever */
+    assert_int_equal(pthread_create(&producer, NULL, push_a_series, queue), 0);
+    for (int i = 0; i < 1000; i++)
+        assert_ptr_equal(queue_pop_series(queue, INT64_MAX / 2), &items[i]);
+    assert_null(queue_pop_series(queue, INT64_MAX / 2));
+    assert_int_equal(pthread_join(producer, NULL), 0);
+    queue_free(queue);
+}
+
 static void a_full_queue_refuses(void **state)
 {
     (void)state;
@@ -159,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_in_first_out),
+        cmocka_unit_test(a_series_is_waited_for),
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(what_is_left_comes_after_closing),
         cmocka_unit_test(a_deadline_ends_the_waiting),

@@ -288,7 +288,16 @@ static void test_views(void **state)
     assert_int_equal(views_of(fixture, "a"), 7);
     struct collected all = {.count = 0};
     assert_int_equal(store_all_views(fixture->reader, collect_views, &all, &fixture->error), 0);
-    assert_string_equal(all.words, "a:7 b:39 ");
+    assert_string_equal(all.words, ""); /* both came with a version */
+    assert_int_equal(views_of(fixture, "b"), 39);
+    assert_int_equal(store_begin(fixture->writer, &fixture->error), 0);
+    assert_int_equal(store_add_views(fixture->writer, "b", 1, &total, &fixture->error), 0);
+    assert_int_equal(total, 40);
+    assert_int_equal(store_commit(fixture->writer, &fixture->error), 0);
+    assert_int_equal(store_all_views(fixture->reader, collect_views, &all, &fixture->error), 0);
+    assert_string_equal(all.words, "b:40 ");
+    put(fixture, "b", "a new version keeps the count");
+    assert_int_equal(views_of(fixture, "b"), 40);
     remove_article(fixture, "a");
     put(fixture, "a", "again");
     assert_int_equal(views_of(fixture, "a"), 0);
@@ -475,11 +484,40 @@ static void test_newer_format_is_refused(void **state)
     struct fixture *fixture = *state;
     put(fixture, "a", "one");
     close_all(fixture);
-    run_sql(fixture, "PRAGMA user_version=2");
+    run_sql(fixture, "PRAGMA user_version=3");
     expect_refused(fixture, "newer storyd");
-    run_sql(fixture, "PRAGMA user_version=1");
+    run_sql(fixture, "PRAGMA user_version=2");
     open_all(fixture);
     expect_text(fixture, "a", "one", 1);
+}
+
+/* Format 1 had the view counts of all articles in the table `views`. */
+static void test_format_1_is_brought_to_the_present_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_reader *reader = NULL;
+    int64_t total;
+    put(fixture, "a", "one");
+    put(fixture, "b", "two");
+    close_all(fixture);
+    run_sql(fixture, "INSERT INTO views VALUES('b', 39); ALTER TABLE articles DROP COLUMN views;"
+                     "PRAGMA user_version=1");
+    assert_int_equal(store_reader_open(&fixture->options, &reader, &fixture->error), -1);
+    assert_non_null(strstr(fixture->error.message, "older format 1"));
+    open_all(fixture);
+    expect_text(fixture, "a", "one", 1);
+    assert_int_equal(views_of(fixture, "a"), 0);
+    assert_int_equal(views_of(fixture, "b"), 39);
+    assert_int_equal(store_begin(fixture->writer, &fixture->error), 0);
+    assert_int_equal(store_add_views(fixture->writer, "a", 2, &total, &fixture->error), 0);
+    assert_int_equal(store_add_views(fixture->writer, "b", 1, &total, &fixture->error), 0);
+    assert_int_equal(store_commit(fixture->writer, &fixture->error), 0);
+    put(fixture, "b", "three");
+    assert_int_equal(views_of(fixture, "a"), 2);
+    assert_int_equal(views_of(fixture, "b"), 40);
+    close_all(fixture);
+    open_all(fixture); /* once is enough */
+    expect_text(fixture, "b", "three", 3);
 }
 
 static void test_foreign_files_are_refused(void **state)
@@ -819,6 +857,7 @@ int main(void)
         TEST(test_a_damaged_profile_is_left_out_and_can_be_replaced),
         TEST(test_second_writer_is_refused),
         TEST(test_newer_format_is_refused),
+        TEST(test_format_1_is_brought_to_the_present_one),
         TEST(test_foreign_files_are_refused),
         TEST(test_a_log_without_its_database_is_kept),
         TEST(test_last_revision),
