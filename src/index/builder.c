@@ -251,6 +251,8 @@ int build_run(const struct build *build, struct error *error)
 
 /* ---- sampling ---- */
 
+#define SAMPLE_PLACES 100
+
 struct sample {
     struct analyser *analyser;
     const struct document_settings *settings;
@@ -285,14 +287,15 @@ int build_sample_length(const struct store_options *store, const struct document
     if (store_reader_open(store, &reader, error) != 0)
         return -1;
     struct sample sample = {.analyser = analyser_new(), .settings = settings, .limit = limit};
-    /* ten places in the range, a tenth of the articles from each */
-    uint64_t step = (last - first) / 10 + 1;
+    /* a few articles each from places all over the range: articles of one length often lie together */
+    uint64_t step = (last - first) / SAMPLE_PLACES + 1;
     int result = 0;
     for (uint64_t at = first; at <= last && result == 0; at += step) {
         uint64_t next;
-        sample.limit = (size_t)sample.articles + limit / 10 + 1;
+        sample.limit = (size_t)sample.articles + limit / SAMPLE_PLACES + 1;
         uint64_t end = at + step - 1 < last ? at + step - 1 : last;
-        result = store_scan(reader, at, end, limit / 10 + 1, sample_article, &sample, &next, error);
+        result =
+            store_scan(reader, at, end, limit / SAMPLE_PLACES + 1, sample_article, &sample, &next, error);
     }
     if (sample.articles != 0)
         *average = (double)sample.words / (double)sample.articles;

@@ -178,7 +178,7 @@ static int load_segments(struct generation *generation, const struct manifest *m
 static int load_tombstones(struct generation *generation, const struct manifest *manifest,
                            struct error *error)
 {
-    generation->tombstones_number = manifest->tombstones_number;
+    generation->tombstones_number = generation->tombstones_written = manifest->tombstones_number;
     if (manifest->tombstones.size == 0)
         return 0;
     struct buffer path = BUFFER_INIT;
@@ -247,12 +247,24 @@ static void collect_tombstones(const struct generation *generation, struct buffe
     }
 }
 
+/* Of the MANIFEST before the present one, and of attempts that failed. */
+static void remove_tombstones(struct generation *generation, uint32_t present)
+{
+    struct buffer path = BUFFER_INIT;
+    for (; generation->tombstones_number < present; generation->tombstones_number++) {
+        buffer_clear(&path);
+        buffer_printf(&path, "%s/tombstones.%u", generation->directory, generation->tombstones_number);
+        unlink(path.data);
+    }
+    buffer_release(&path);
+}
+
 /* Writes the next tombstones file, if there are any; the old one goes once the MANIFEST names the new. */
 static int save_tombstones(struct generation *generation, struct manifest *manifest, struct error *error)
 {
     struct buffer pairs = BUFFER_INIT;
     collect_tombstones(generation, &pairs);
-    manifest->tombstones_number = generation->tombstones_number + 1;
+    manifest->tombstones_number = ++generation->tombstones_written;
     int result = 0;
     if (pairs.length != 0) {
         struct buffer path = BUFFER_INIT;
@@ -308,11 +320,7 @@ int generation_save(struct generation *generation, struct error *error)
     int result = -1;
     if (save_tombstones(generation, &manifest, error) == 0 && list_files(generation, &manifest, error) == 0 &&
         manifest_write(generation->directory, &manifest, error) == 0) {
-        struct buffer old = BUFFER_INIT;
-        buffer_printf(&old, "%s/tombstones.%u", generation->directory, generation->tombstones_number);
-        unlink(old.data);
-        buffer_release(&old);
-        generation->tombstones_number = manifest.tombstones_number;
+        remove_tombstones(generation, manifest.tombstones_number);
         release_retired(generation, true);
         result = 0;
     }

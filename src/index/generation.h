@@ -38,7 +38,8 @@ struct generation {
     uint64_t sealed_position; /* all changes up to here are in sealed segments and tombstones */
     uint64_t position;        /* all changes up to here are in, hot segments included */
     _Atomic uint32_t next_segment;
-    uint32_t tombstones_number;
+    uint32_t tombstones_number;     /* of the file that the MANIFEST names */
+    uint32_t tombstones_written;    /* of the newest file: a MANIFEST whose sync failed may name it */
     struct segment_place **retired; /* not part of it any more, but the MANIFEST on disk may count on them */
     size_t retired_count;
     struct copy_finder *copies; /* the newest articles, for those that come */

@@ -392,8 +392,10 @@ void *indexer_main(void *argument)
     struct error error = ERROR_INIT;
     struct catch_up *catch_up;
     while ((catch_up = catch_up_new(index, &error)) == NULL && !atomic_load(&index->stopping)) {
-        log_error("the indexer cannot read the store, trying again: %s", error.message);
+        static struct log_limit limit;
+        log_limited(&limit, "the indexer cannot read the store, trying again: %s", error.message);
         pause_after_failure(index, 1);
+        run_calls(index);
     }
     int64_t last_commit = 0;
     unsigned failures = 0;

@@ -27,6 +27,7 @@
 #define REBUILD_DEAD 0.2       /* design.md section 4: more than a fifth dead */
 #define REBUILD_LENGTH 0.25    /* or the frozen average length off by a quarter */
 #define INSPECT_MS 60000       /* an index that is never idle is looked at this often */
+#define WORN_PAUSE_MS 600000   /* between attempts to build a worn out index again, failed or in vain */
 #define REBUILD_PAUSE_MS 30000 /* between attempts to build a damaged index again */
 
 /* Copies of the live generation's lists, held by reference, for work outside the lock. */
@@ -373,7 +374,7 @@ static bool names_due(struct index *index, int64_t now, struct names_watch *watc
            now - watch->since >= NAMES_WAIT_MS * NANOSECONDS_PER_MS;
 }
 
-static const char *rebuild_reason(const struct generation *live, const struct view *view)
+static const char *rebuild_reason(double frozen, const struct view *view)
 {
     const struct snapshot *snapshot = view->snapshot;
     uint64_t rows = 0;
@@ -392,7 +393,6 @@ static const char *rebuild_reason(const struct generation *live, const struct vi
             REBUILD_DEAD * (double)documents)
         return "more than a fifth of the documents are dead";
     double actual = rows != 0 ? (double)words / (double)rows : 0;
-    double frozen = live->settings.average_length;
     if (rows > REBUILD_MIN &&
         (actual > frozen * (1 + REBUILD_LENGTH) || actual < frozen / (1 + REBUILD_LENGTH)))
         return "the average length of articles has changed";
@@ -412,6 +412,7 @@ struct decision {
     struct generation *live;
     struct hot *hot;
     struct merge merge;
+    double average_length; /* of the live generation's settings */
 };
 
 /* Under the lock. */
@@ -419,7 +420,8 @@ static struct decision decide(struct index *index, int64_t now, const struct ins
                               struct names_watch *watch)
 {
     struct generation *live = index->live;
-    struct decision decision = {.work = WORK_NONE, .live = live};
+    struct decision decision = {
+        .work = WORK_NONE, .live = live, .average_length = live->settings.average_length};
     bool idle =
         index->head <= index->current->revision && now - index->last_change > IDLE_MS * NANOSECONDS_PER_MS;
     bool bulk = has_bulk(index);
@@ -451,7 +453,8 @@ static struct decision decide(struct index *index, int64_t now, const struct ins
         return decision;
     }
     bool due = idle || now - last->when > INSPECT_MS * NANOSECONDS_PER_MS;
-    if (due && !index->reindex.running && index->current->revision != last->revision)
+    bool tried = index->reindex.ended != 0 && now - index->reindex.ended < WORN_PAUSE_MS * NANOSECONDS_PER_MS;
+    if (due && !tried && !index->reindex.running && index->current->revision != last->revision)
         decision.work = WORK_INSPECT;
     return decision;
 }
@@ -478,7 +481,7 @@ static int carry_out(struct index *index, const struct decision *decision, struc
         result = run_merge(index, decision->live, &view, decision->merge, revision, error);
         break;
     case WORK_INSPECT: {
-        const char *reason = rebuild_reason(decision->live, &view);
+        const char *reason = rebuild_reason(decision->average_length, &view);
         if (reason != NULL)
             result = reindex_start(index, reason, error);
         break;

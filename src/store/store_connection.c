@@ -266,8 +266,10 @@ int store_connection_recover(struct store_writer *writer, struct error *error)
         writer->committed = acknowledged;
         return -1;
     }
-    if (check_position(writer, &acknowledged, error) != 0 || empty_log(writer, error) != 0)
+    if (check_position(writer, &acknowledged, error) != 0 || empty_log(writer, error) != 0) {
+        writer->committed = acknowledged; /* what it has beyond that may be gone at the next attempt */
         return -1;
+    }
     writer->doubtful = false;
     log_info("store reopened after an error revision=%llu", (unsigned long long)writer->committed.head);
     return 0;

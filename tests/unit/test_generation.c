@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct fixture {
@@ -262,6 +263,32 @@ static void tombstones_come_back(void **state)
     free(path);
 }
 
+/* A MANIFEST that could not be synced may be on the disk all the same: what it names must stay as it is. */
+static void a_failed_save_keeps_its_number(void **state)
+{
+    struct fixture *fixture = *state;
+    struct generation *generation = fixture->generation;
+    char *manifest = path_in(fixture, "MANIFEST");
+    char *aside = path_in(fixture, "aside");
+    assert_int_equal(rename(manifest, aside), 0);
+    assert_int_equal(mkdir(manifest, 0700), 0);
+    assert_true(slice_kill(generation->segments[0]->slice, 5, 300));
+    assert_int_equal(generation_save(generation, NULL), -1);
+    assert_true(is_there(fixture, "tombstones.2"));
+    assert_int_equal(rmdir(manifest), 0);
+    assert_int_equal(rename(aside, manifest), 0);
+    assert_true(slice_kill(generation->segments[1]->slice, 210, 301));
+    assert_int_equal(generation_save(generation, NULL), 0);
+    assert_true(is_there(fixture, "tombstones.3"));
+    assert_false(is_there(fixture, "tombstones.2"));
+    struct generation *again = load(fixture);
+    check_died(again, 0, 5, 300);
+    check_died(again, 1, 210, 301);
+    generation_free(again);
+    free(manifest);
+    free(aside);
+}
+
 static void damaged_files_are_noticed(void **state)
 {
     struct fixture *fixture = *state;
@@ -468,6 +495,7 @@ int main(void)
         TEST(a_damaged_manifest_is_refused),
         TEST(a_generation_comes_back),
         TEST(tombstones_come_back),
+        TEST(a_failed_save_keeps_its_number),
         TEST(damaged_files_are_noticed),
         TEST(leftovers_are_removed),
         TEST(retired_segments_go_with_the_next_manifest),

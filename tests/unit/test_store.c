@@ -620,6 +620,7 @@ static void failed_sync(struct fixture *fixture)
     assert_int_equal(counter_value(COUNTER_STORE_SYNC_ERRORS), errors + 1);
     assert_int_equal(store_begin(fixture->writer, &fixture->error), -1); /* still in doubt */
     assert_int_equal(fixture->error.code, ERROR_UNAVAILABLE);
+    assert_int_equal(store_writer_head(fixture->writer), 1); /* what was acknowledged, and nothing more */
     syncs_before_failure = -1;
     struct store_change change = put(fixture, "after", "x");
     uint64_t head = store_writer_head(fixture->writer);
