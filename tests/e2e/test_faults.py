@@ -425,3 +425,38 @@ def test_an_older_store_under_a_newer_index(start, options):
         assert client.ok("SEARCH", query="harbour", limit=0, exact_total=True)["total"] == 75
         found = set(client.ids("harbour", limit=1000))
         assert found == {f"old{i}" for i in range(70)} | {f"new{i}" for i in range(5)}
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is not installed, or not allowed here")
+@pytest.mark.skipif(SANITIZER != "", reason="strace and the sanitizers do not go together")
+def test_a_store_that_cannot_be_opened_at_start_does_not_cost_the_index(start):
+    """From whichever opening of the store on they fail: a start ends or goes on, and the next one has the index as it was."""
+    daemon = start(*SMALL)
+    store = daemon.directory / "data" / "store.db"
+    with daemon.client() as client:
+        client.put_all([{"id": f"a{i}", "title": "Harbour"} for i in range(140)])
+        client.ok("FLUSH")
+    daemon.stop()
+    live = (daemon.directory / "data" / "live").read_text()
+    paths = ["-P", str(store), "-P", f"{store}-wal"]
+    of_the_store = ["strace", "-f", "-q", "-o", os.devnull, *paths, "-e", "trace=openat"]
+    ended = 0
+    for number in range(1, 10):
+        plain = daemon.command
+        inject = [*of_the_store, "-e", f"inject=openat:error=EMFILE:when={number}+"]
+        daemon.command = lambda: inject + plain()  # noqa: B023 - called at once
+        daemon.launch()
+        daemon.command = plain
+        wait_until(lambda: not daemon.is_running() or daemon.answers(), 20, "storyd to end or to answer")
+        if daemon.is_running():
+            kill_traced(daemon)
+        else:
+            ended += 1
+            daemon.wait()
+        assert (daemon.directory / "data" / "live").read_text() == live
+    assert ended > 0
+    daemon.start()
+    with daemon.client() as client:
+        assert client.ok("SEARCH", query="harbour", limit=0, exact_total=True)["total"] == 140
+    assert (daemon.directory / "data" / "live").read_text() == live
+    assert "built again" not in daemon.log()
