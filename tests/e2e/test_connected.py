@@ -70,7 +70,7 @@ def many():
 def test_a_set_that_is_cut_says_so(many):
     with many.client() as client:
         cut = client.ok("CONNECTED", id="m0", min_strength=0, copies="show", sections=["overview"])
-        assert cut["overview"]["events"] == 400 and cut["bounded"] is True
+        assert cut["overview"]["events"] == 300 and cut["bounded"] is True
         whole = client.ok("CONNECTED", id="m0", min_strength=0, copies="show", limit=500, sections=["overview"])
         assert whole["overview"]["events"] == 420 and whole["bounded"] is False
 
