@@ -30,11 +30,32 @@ static inline vector special_bytes(vector bytes)
     return (vector)((bytes == '"') | (bytes == '\\') | (bytes < 0x20));
 }
 
+struct halves {
+    uint64_t low;
+    uint64_t high;
+};
+
+static inline struct halves halves_of(vector bytes)
+{
+    struct halves halves;
+    memcpy(&halves, &bytes, sizeof halves);
+    return halves;
+}
+
 static inline bool has_bits(vector bytes)
 {
-    uint64_t halves[2];
-    memcpy(halves, &bytes, sizeof halves);
-    return (halves[0] | halves[1]) != 0;
+    struct halves halves = halves_of(bytes);
+    return (halves.low | halves.high) != 0;
+}
+
+/* The number of the first byte of eight in memory that is not 0; there is one. */
+static inline unsigned first_byte(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (unsigned)__builtin_ctzll(word) / 8;
+#else
+    return (unsigned)__builtin_clzll(word) / 8;
+#endif
 }
 
 static bool is_special(char c)
@@ -54,8 +75,11 @@ const char *json_plain_end(const char *text, const char *end)
     }
     while ((size_t)(end - text) >= sizeof four[0]) {
         memcpy(four, text, sizeof four[0]);
-        if (has_bits(special_bytes(four[0])))
-            break;
+        struct halves found = halves_of(special_bytes(four[0]));
+        if (found.low != 0)
+            return text + first_byte(found.low);
+        if (found.high != 0)
+            return text + sizeof found.low + first_byte(found.high);
         text += sizeof four[0];
     }
     while (text < end && !is_special(*text))
