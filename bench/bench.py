@@ -348,13 +348,18 @@ class Bench:
                          net=f"{figures['put_per_second']:.0f} PUT/s, {figures['queries_per_second']:.0f} queries/s")
         self.table.times("PUT acknowledged meanwhile", figures["acknowledge"])
 
+    def put_turn(self, group, connections, count):
+        self.daemon.wait_settled()
+        mine = self.load("put", self.corpus, "--connections", connections, "--window", group // connections,
+                         "--count", count, "--prefix", f"put{group}-{time.time():.0f}-")
+        bare = self.tool("sqlite_loop", self.directory, self.corpus, group, 2)
+        return mine["per_second"] / bare["per_second"], mine, bare
+
     def section_put(self):
+        """Of three turns the one in the middle: what a disk does in a second varies."""
         for group, connections, count in ((1, 1, 4000), (10, 1, 12000), (100, 4, 20000)):
-            self.daemon.wait_settled()
-            mine = self.load("put", self.corpus, "--connections", connections, "--window", group // connections,
-                             "--count", count, "--prefix", f"put{group}-{time.time():.0f}-")
-            bare = self.tool("sqlite_loop", self.directory, self.corpus, group, 3)
-            ratio = mine["per_second"] / bare["per_second"]
+            turns = [self.put_turn(group, connections, count) for _ in range(3)]
+            ratio, mine, bare = sorted(turns, key=lambda turn: turn[0])[1]
             self.table.times(f"PUT acknowledged, {group} under way", mine, net=f"{mine['per_second']:,.0f}/s",
                              reference=f"{bare['per_second']:,.0f}/s SQLite", ratio=f"{ratio:.2f}", goal=">= 0.7",
                              passed=ratio >= 0.7)
