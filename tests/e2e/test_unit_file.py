@@ -35,3 +35,9 @@ def test_unit_is_valid(unit):
 
 def test_unit_exposes_little(unit):
     analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", "--no-pager", str(unit))
+
+
+def test_background_threads_may_give_way(unit):
+    """setpriority is among @resources: it must be allowed again after them."""
+    filters = [line for line in unit.read_text().splitlines() if line.startswith("SystemCallFilter=")]
+    assert filters.index("SystemCallFilter=setpriority") == len(filters) - 1
