@@ -122,10 +122,13 @@ static void committed(void *context, uint64_t head)
     index_wake(service->index, head);
 }
 
-static void viewed(void *context, const char *id, int64_t total, bool by_new_version)
+static void viewed(void *context, const char *id, int64_t total, uint64_t revision)
 {
     struct service *service = context;
-    (by_new_version ? index_supersede_views : index_set_views)(service->index, id, total);
+    if (revision == 0)
+        index_set_views(service->index, id, total);
+    else
+        index_supersede_views(service->index, id, revision, total);
 }
 
 static void answering(void *context, bool begins)
@@ -346,10 +349,13 @@ static int open_index(struct daemon *daemon, struct error *error)
     return index_open(&options, &service->index, error);
 }
 
+#define SERIES_WATCH (200 * NANOSECONDS_PER_US) /* a write takes a tenth of it to read */
+
 static int start_committer(struct daemon *daemon, struct error *error)
 {
     struct service *service = &daemon->service;
     struct committer_options options = {
+        .series_watch = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SERIES_WATCH : 0,
         .profiles = service->profiles,
         .queue_writes = (size_t)service->config->store_queue_writes,
         .queue_bytes = (size_t)service->config->store_queue_bytes,

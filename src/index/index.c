@@ -399,10 +399,13 @@ void index_set_views(struct index *index, const char *id, int64_t views)
     pthread_mutex_unlock(&index->lock);
 }
 
-void index_supersede_views(struct index *index, const char *id, int64_t views)
+void index_supersede_views(struct index *index, const char *id, uint64_t revision, int64_t views)
 {
     pthread_mutex_lock(&index->lock);
     late_views_replace(&index->late_views, id, views);
+    /* the indexer may have been faster, and have set a late count in what it published */
+    if (index->current->revision >= revision)
+        set_views(index, id, views);
     pthread_mutex_unlock(&index->lock);
 }
 

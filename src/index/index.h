@@ -61,9 +61,9 @@ void index_wake(struct index *index, uint64_t head); /* the store has reached `h
 void index_hurry(struct index *index);               /* commit without waiting for the interval (FLUSH) */
 void index_set_views(struct index *index, const char *id, int64_t views); /* an article was viewed */
 
-/* A change that the indexer has still to read brings this count: older ones must not replace it. Of no use to
- * what is visible, and cheap: there is one for every article of an import. */
-void index_supersede_views(struct index *index, const char *id, int64_t views);
+/* The change with this revision brings the count: older ones must not replace it. Cheap while it is not
+ * visible yet, as there is one for every article of an import. */
+void index_supersede_views(struct index *index, const char *id, uint64_t revision, int64_t views);
 /* A search found a database of this generation damaged: it is built again from the store. */
 void index_report_damage(struct index *index, uint32_t generation, const char *what);
 

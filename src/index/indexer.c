@@ -391,6 +391,9 @@ void *indexer_main(void *argument)
     thread_begin("storyd-index", THREAD_PROMPT);
     struct error error = ERROR_INIT;
     struct catch_up *catch_up;
+    pthread_mutex_lock(&index->lock);
+    index_set_working(index, true); /* calls may be run before there is other work */
+    pthread_mutex_unlock(&index->lock);
     while ((catch_up = catch_up_new(index, &error)) == NULL && !atomic_load(&index->stopping)) {
         static struct log_limit limit;
         log_limited(&limit, "the indexer cannot read the store, trying again: %s", error.message);

@@ -17,7 +17,6 @@
 #define GROUP_WRITES 256
 #define GROUP_BYTES ((size_t)4 << 20)
 #define RETRY_AFTER_MS 50
-#define SERIES_WATCH (200 * NANOSECONDS_PER_US) /* for a write that is being read: some take as long */
 
 struct committer {
     struct store_writer *writer;
@@ -248,7 +247,7 @@ static bool take_another(struct committer *committer)
 {
     if (committer->group_count == committer->options.group_writes)
         return false;
-    struct write *write = queue_pop_series(committer->queue, SERIES_WATCH);
+    struct write *write = queue_pop_series(committer->queue, committer->options.series_watch);
     if (write == NULL)
         return false;
     if (committer->group_bytes + write->bytes > committer->options.group_bytes) {
@@ -314,7 +313,7 @@ static void publish_views(const struct committer *committer)
         const struct write *write = committer->group[i];
         if (write->result == 0 && write->total_views >= 0)
             committer->options.viewed(committer->options.context, write->id, write->total_views,
-                                      write->kind != WRITE_VIEW);
+                                      write->kind == WRITE_VIEW ? 0 : write->revision);
     }
 }
 
@@ -436,11 +435,12 @@ void committer_release(struct committer *committer)
     held.holding = held.pushed = false;
 }
 
-/* The first write wakes the committer, which then looks for the others itself. */
+/* The first write of a series wakes the committer, which then looks for the others itself. Should it have
+ * given up looking, or not look at all, the end of the series wakes it. */
 static bool push(struct committer *committer, struct write *write)
 {
-    bool pushed =
-        held.pushed ? queue_push_quietly(committer->queue, write) : queue_push(committer->queue, write);
+    bool quietly = held.holding && (held.pushed || committer->options.series_watch == 0);
+    bool pushed = quietly ? queue_push_quietly(committer->queue, write) : queue_push(committer->queue, write);
     held.pushed = held.pushed || (pushed && held.holding);
     return pushed;
 }

@@ -58,13 +58,15 @@ struct committer_options {
     struct registry *profiles; /* changed together with the store's */
     size_t queue_writes;       /* more waiting writes than this: busy */
     size_t queue_bytes;        /* more waiting bytes than this: busy */
-    size_t group_writes;       /* at most this many in a group; 0 = 256 */
-    size_t group_bytes;        /* and this many bytes, but for a single write; 0 = 4 MB */
+    int64_t series_watch; /* nanoseconds: so long the committer looks for the next write of a series (below);
+                             0: a series wakes it at its end, as is right with one core */
+    size_t group_writes;  /* at most this many in a group; 0 = 256 */
+    size_t group_bytes;   /* and this many bytes, but for a single write; 0 = 4 MB */
     void (*committed)(void *context,
                       uint64_t head); /* this and `viewed` on the committer's thread; NULL is fine */
     /* After the commit, for each write that set or added to a count; with 0 for a DELETE. In the order of the
-     * writes. */
-    void (*viewed)(void *context, const char *id, int64_t total, bool by_new_version);
+     * writes. `revision` is that of a change; a VIEW has none, 0. */
+    void (*viewed)(void *context, const char *id, int64_t total, uint64_t revision);
     /* Before (true) and after (false) `done` is called for the writes of a group. */
     void (*answering)(void *context, bool begins);
     void *context;
@@ -78,8 +80,8 @@ int committer_start(struct store_writer *writer, const struct committer_options 
  * `done` it is freed when it has been written. */
 int committer_submit(struct committer *committer, struct write *write, struct error *error);
 
-/* For a thread that submits several writes in a row: those between these two make one group, unless the next
- * one takes long to come. */
+/* For a thread that submits several writes in a row, a series: those between these two make one group, unless
+ * the next one takes long to come. */
 void committer_hold(struct committer *committer);
 void committer_release(struct committer *committer);
 

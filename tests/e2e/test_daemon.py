@@ -1,5 +1,6 @@
 """The process: stopping, signals, reload, pid file, readiness notice, command line."""
 
+import contextlib
 import os
 import re
 import signal
@@ -108,16 +109,28 @@ def test_a_restart_keeps_everything(start, articles):
         assert client.put({"id": "new", "title": "New"})["revision"] == 121
 
 
-def test_who_works_in_the_background_leaves_the_processor_to_the_others(daemon):
-    with daemon.client() as client:
-        assert client.put({"id": "a", "title": "Fox"})
+def priorities(daemon):
+    """The nice value of each thread, by name."""
     nice = {}
     for thread in Path(f"/proc/{daemon.process.pid}/task").iterdir():
-        name, fields = (thread / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
-        nice[name] = int(fields.split()[16])
-    usual = nice["storyd-worker"]
-    assert nice["storyd-maint"] > usual
-    assert nice["storyd-commit"] == nice["storyd-index"] == usual
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            name, fields = (thread / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            nice[name] = int(fields.split()[16])
+    return nice
+
+
+def test_builders_leave_the_processor_to_the_others(daemon):
+    with daemon.client() as client:
+        client.put_all([{"id": f"a{n}", "title": "Fox", "body": f"Word{n} and more. " * 100} for n in range(3000)])
+        usual = priorities(daemon)["storyd-worker"]
+
+        def of_a_builder():
+            client.call("REINDEX", action="start")
+            return priorities(daemon).get("storyd-build")
+
+        assert wait_until(of_a_builder, 20, "a builder to be seen") == min(usual + 10, 19)
+        nice = priorities(daemon)
+    assert {nice[name] for name in ("storyd-commit", "storyd-index", "storyd-maint")} == {usual}
 
 
 # ---- two daemons ----

@@ -1,6 +1,7 @@
 """Damaged index files, full disks and failing syncs: the index is built again by itself, the store refuses what it
 cannot keep, readers are served, and nothing acknowledged is lost."""
 
+import json
 import os
 import random
 import re
@@ -73,8 +74,16 @@ def filled(start):
 
 
 def index_file(daemon, kind):
+    """A file of the index that its MANIFEST names: a stop may leave others behind, of work that was under way."""
     data = daemon.directory / "data"
+    (manifest,) = data.glob("generations/*/MANIFEST")
+    content = json.loads(manifest.read_bytes()[:-9])
+    names = {segment["name"] for segment in content["segments"]}
     found = sorted(data.glob(kind if kind == "live" else f"generations/*/{kind}"))
+    if "*/" in kind:
+        found = [path for path in found if path.parent.name in names]
+    if "features" in kind:
+        found = [path for path in found if path.name == f"features.{content['epoch']}"]
     assert found, kind
     return found[0]
 

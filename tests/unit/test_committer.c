@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -52,12 +53,12 @@ static void committed(void *context, uint64_t head)
     fixture->head = head;
 }
 
-static void viewed(void *context, const char *id, int64_t total, bool by_new_version)
+static void viewed(void *context, const char *id, int64_t total, uint64_t revision)
 {
     struct fixture *fixture = context;
     size_t used = strlen(fixture->viewed);
-    snprintf(fixture->viewed + used, sizeof fixture->viewed - used, "%s%s:%d ", by_new_version ? "new " : "",
-             id, (int)total);
+    snprintf(fixture->viewed + used, sizeof fixture->viewed - used, "%d:%s:%d ", (int)revision, id,
+             (int)total);
 }
 
 static void answered(struct write *write)
@@ -109,6 +110,7 @@ static int set_up(void **state)
                                                   .queue_bytes = 100000000,
                                                   .committed = committed,
                                                   .viewed = viewed,
+                                                  .series_watch = 200 * NANOSECONDS_PER_US,
                                                   .context = fixture};
     fixture->answers = queue_new(100000);
     pthread_mutex_init(&fixture->gate, NULL);
@@ -227,7 +229,7 @@ static void test_views(void **state)
     write->views = 1;
     expect_error(fixture, write, ERROR_NOT_FOUND);
     expect_ok(fixture, new_write(fixture, WRITE_DELETE, "a", NULL), 4);
-    assert_string_equal(fixture->viewed, "new a:39 a:41 new a:5 new a:0 ");
+    assert_string_equal(fixture->viewed, "1:a:39 0:a:41 3:a:5 4:a:0 ");
 }
 
 static void test_patch(void **state)
