@@ -233,6 +233,21 @@ def test_views_are_live_and_survive_a_restart(daemon):
         assert set(views(client, "a").values()) == {1012}
 
 
+def test_the_count_of_a_new_version_is_the_last_word(client):
+    """Whatever the indexer does while views and versions of the same articles come together."""
+    names = [f"fox{n}" for n in range(40)]
+    client.put_all([{"id": name, "title": "Fox"} for name in names])
+    for count in range(20):
+        for name in names:
+            client.send(f'VIEW {{"id":"{name}","count":1000}}')
+            client.send(f'PUT {{"id":"{name}","title":"Fox","views":{count}}}')
+        replies = [client.receive() for _ in range(2 * len(names))]
+        assert all(reply["ok"] for reply in replies)
+        client.ok("FLUSH")
+        hits = client.ok("SEARCH", query="fox", limit=100, fields=["id", "views"])["hits"]
+        assert {hit["id"]: hit["views"] for hit in hits} == dict.fromkeys(names, count)
+
+
 def test_put_with_views_sets_them(client):
     client.put({"id": "a", "title": "Fox", "views": 10})
     client.put({"id": "a", "title": "Fox", "views": 3}, wait="visible")
