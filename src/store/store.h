@@ -118,7 +118,8 @@ typedef bool (*store_change_function)(void *context, const struct store_change *
 int store_changes(struct store_reader *reader, uint64_t first, uint64_t last, size_t limit,
                   store_change_function each, void *context, uint64_t *next, struct error *error);
 
-/* All view counts that are not 0. */
+/* The view counts that have changed since their article's newest version was written: the others come with it
+ * (store_scan, store_get). */
 typedef bool (*store_views_function)(void *context, const char *id, int64_t views);
 int store_all_views(struct store_reader *reader, store_views_function each, void *context,
                     struct error *error);

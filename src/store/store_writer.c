@@ -263,8 +263,8 @@ int store_put(struct store_writer *writer, const char *id, const char *text, siz
     if (length > TEXT_MAX)
         return error_set(error, ERROR_TOO_LARGE,
                          "an article of %zu bytes is larger than the store's limit of %zu", length, TEXT_MAX);
-    if (writer
-            ->failed) /* SQLite may have rolled back: what is written now would be a transaction of its own */
+    /* SQLite may have rolled back: what is written now would be a transaction of its own */
+    if (writer->failed)
         return repeat_failure(writer, error);
     if (store_views_settle(writer, id, error) != 0 || check_room(writer, error) != 0)
         return -1;
