@@ -62,17 +62,19 @@ static int submit(struct request *request, struct write *write, struct error *er
     return COMMAND_PENDING;
 }
 
-/* Takes the article's members out of the request, which keeps its own: a large tree is gone before the
- * committer would have to free it. */
+/* Takes the article's members out of the request, which keeps its own, if it has any: a large tree is gone
+ * before the committer would have to free it. */
 static json_t *take_members(struct request *request)
 {
     static const char *const own[] = {"wait", "wait_ms", "if_revision"};
     json_t *members = request->arguments;
-    request->arguments = json_object();
+    request->arguments = NULL;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         json_t *value = json_object_get(members, own[i]);
         if (value == NULL)
             continue;
+        if (request->arguments == NULL)
+            request->arguments = json_object();
         json_object_set(request->arguments, own[i], value);
         json_object_del(members, own[i]);
     }

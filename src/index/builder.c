@@ -78,11 +78,9 @@ static int write_segment(struct range_build *range, const char *scratch, const c
         return -1;
     xapian_writer_close(range->writer);
     range->writer = NULL;
-    size_t length;
-    char *block = rows_builder_finish(range->rows, &length);
-    struct image_bytes rows = image_bytes_of_block(block, length);
-    block = features_builder_finish(range->features, &length);
-    struct image_bytes features = image_bytes_of_block(block, length);
+    struct image_bytes rows;
+    struct image_bytes features;
+    slice_images(range->rows, range->features, &rows, &features);
     char *directory = file_join(generation->directory, name);
     uint32_t epoch = range->build->epoch->statistics.epoch;
     int result = segment_create(directory, &scratch, 1, &rows, &features, epoch, error);

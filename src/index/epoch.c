@@ -93,10 +93,8 @@ int epoch_begin(struct generation *generation, struct registry *profiles, const 
 /* ---- features of one database, in row order ---- */
 
 struct refeature {
-    const struct slice *const *slices; /* ascending */
-    size_t slice_count;
-    size_t slice; /* where we are */
-    uint32_t row;
+    const struct slice *slice;
+    uint32_t row; /* the next */
     const struct epoch_work *settings;
     struct features_builder *builder;
     struct feature_vector old;
@@ -129,7 +127,7 @@ static bool display_on_card(struct refeature *work, enum name_kind kind, const s
 {
     if (work->card == NULL) {
         size_t length;
-        const char *card = rows_card(work->slices[work->slice]->rows, work->row, &length);
+        const char *card = rows_card(work->slice->rows, work->row, &length);
         struct buffer text = BUFFER_INIT;
         buffer_append_char(&text, '{');
         buffer_append(&text, card, length);
@@ -176,7 +174,7 @@ static void add_name(struct refeature *work, const struct xapian_stem *name)
 static void add_row(struct refeature *work, const struct xapian_stem *terms, size_t count)
 {
     const struct epoch_work *settings = work->settings;
-    const struct slice *slice = work->slices[work->slice];
+    const struct slice *slice = work->slice;
     size_t names = 0;
     feature_vector_clear(&work->vector);
     features_vector(&slice->features, work->row, &work->old);
@@ -197,13 +195,9 @@ static void add_row(struct refeature *work, const struct xapian_stem *terms, siz
     work->card = NULL;
 }
 
-static bool more_rows(struct refeature *work)
+static bool more_rows(const struct refeature *work)
 {
-    while (work->slice < work->slice_count && work->row >= work->slices[work->slice]->rows->count) {
-        work->slice++;
-        work->row = 0;
-    }
-    return work->slice < work->slice_count;
+    return work->row < work->slice->rows->count;
 }
 
 /* Rows and documents ascend together; a document without a row has been dropped, a row without a document
@@ -211,23 +205,22 @@ static bool more_rows(struct refeature *work)
 static bool visit_document(void *context, uint32_t docid, const struct xapian_stem *stems, size_t count)
 {
     struct refeature *work = context;
-    while (more_rows(work) && work->slices[work->slice]->rows->docids[work->row] < docid) {
+    while (more_rows(work) && work->slice->rows->docids[work->row] < docid) {
         add_row(work, NULL, 0);
         work->row++;
     }
-    if (more_rows(work) && work->slices[work->slice]->rows->docids[work->row] == docid) {
+    if (more_rows(work) && work->slice->rows->docids[work->row] == docid) {
         add_row(work, stems, count);
         work->row++;
     }
     return true;
 }
 
-static int refeature(const char *xapian_path, const struct slice *const *slices, size_t slice_count,
-                     const struct epoch_work *settings, struct image_bytes *features, struct error *error)
+static int refeature(const char *xapian_path, const struct slice *slice, const struct epoch_work *settings,
+                     struct image_bytes *features, struct error *error)
 {
     struct refeature work = {
-        .slices = slices,
-        .slice_count = slice_count,
+        .slice = slice,
         .settings = settings,
         .builder = features_builder_new(settings->epoch->statistics.epoch),
     };
@@ -236,7 +229,8 @@ static int refeature(const char *xapian_path, const struct slice *const *slices,
         for (; more_rows(&work); work.row++)
             add_row(&work, NULL, 0);
         size_t length;
-        char *block = features_builder_finish(work.builder, &length);
+        char *block =
+            features_builder_finish(work.builder, slice->rows->by_date, slice->rows->dated, &length);
         *features = image_bytes_of_block(block, length);
     }
     features_builder_free(work.builder);
@@ -252,7 +246,7 @@ int epoch_refeature_segment(struct segment *segment, const struct epoch_work *wo
     const struct slice *slice = segment->slice;
     uint32_t epoch = work->epoch->statistics.epoch;
     struct image_bytes features;
-    if (refeature(segment->place->xapian_path, &slice, 1, work, &features, error) != 0)
+    if (refeature(segment->place->xapian_path, slice, work, &features, error) != 0)
         return -1;
     char *path = segment_features_path(segment->place->directory, epoch);
     int status = file_replace(path, features.data, features.length, error);
@@ -276,9 +270,8 @@ int epoch_refeature_hot(const struct hot *hot, const struct epoch_work *work, ui
         return -1;
     for (size_t i = 0; i < hot->slice_count; i++)
         slice_inherit(joined, hot->slices[i]);
-    const struct slice *slice = joined;
     struct image_bytes features;
-    int status = refeature(hot->place->xapian_path, &slice, 1, work, &features, error);
+    int status = refeature(hot->place->xapian_path, joined, work, &features, error);
     if (status == 0)
         status = slice_with_features(joined, features, result, error);
     slice_release(joined);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define FEATURES_MAGIC UINT64_C(0x54414546595453) /* "STYFEAT" */
-#define FEATURES_VERSION 3
+#define FEATURES_VERSION 4
 
 enum section {
     SECTION_HEADER,
@@ -16,7 +16,8 @@ enum section {
     SECTION_VECTOR_STARTS,
     SECTION_VECTORS,
     SECTION_ORIGINALS,
-    SECTION_TERMS,
+    SECTION_TIMELINE,
+    SECTION_TERMS = SECTION_TIMELINE + TIMELINE_SECTIONS,
     SECTION_COUNT = SECTION_TERMS + DICTIONARY_SECTIONS
 };
 
@@ -44,7 +45,8 @@ static bool sections_fit(struct features *features)
     features->vector_starts = image_section(image, SECTION_VECTOR_STARTS, 4, &vector_starts);
     features->vectors = image_section(image, SECTION_VECTORS, 4, &vectors);
     features->originals = image_section(image, SECTION_ORIGINALS, 4, &originals);
-    if (!dictionary_open(image, SECTION_TERMS, &features->terms))
+    if (!dictionary_open(image, SECTION_TERMS, &features->terms) ||
+        !timeline_open(image, SECTION_TIMELINE, features->terms.count, &features->timeline))
         return false;
     size_t n = features->terms.count;
     size_t rows = features->row_count;
@@ -255,8 +257,23 @@ static uint32_t *build_postings(const struct features_builder *builder, uint64_t
     return postings;
 }
 
-char *features_builder_finish(struct features_builder *builder, size_t *length)
+/* The rows of a builder in the order of their dates. */
+struct dated_rows {
+    const struct features_builder *builder;
+    const uint32_t *by_date;
+};
+
+static struct timeline_bucket bucket_of(const void *context, uint32_t position)
 {
+    const struct dated_rows *dated = context;
+    struct features_row row = built_row(dated->builder, dated->by_date[position]);
+    return (struct timeline_bucket){row.numbers, row.weights, row.names};
+}
+
+char *features_builder_finish(struct features_builder *builder, const uint32_t *by_date, uint32_t dated,
+                              size_t *length)
+{
+    struct dated_rows dated_rows = {builder, by_date};
     size_t feature_count = builder->terms.count;
     uint64_t *starts = memory_zeroed(feature_count + 1, sizeof *starts);
     uint32_t *postings = build_postings(builder, starts);
@@ -269,6 +286,7 @@ char *features_builder_finish(struct features_builder *builder, size_t *length)
     image_builder_add(&image, builder->vector_starts.data, builder->vector_starts.length);
     image_builder_add(&image, builder->vectors.data, builder->vectors.length);
     image_builder_add(&image, builder->originals.data, builder->originals.length);
+    timeline_write(&image, dated, feature_count, bucket_of, &dated_rows);
     dictionary_builder_write(&builder->terms, &image);
     free(starts);
     free(postings);

@@ -9,6 +9,7 @@
 #define STORYD_INDEX_FEATURES_H
 
 #include "index/feature_vector.h"
+#include "index/timeline.h"
 
 #define POSTING_ROW(posting) ((posting) >> 8)
 #define POSTING_WEIGHT(posting) ((posting)&0xffU)
@@ -24,6 +25,7 @@ struct features {
     const uint32_t *vector_starts;  /* rows + 1: where each row's vector stands in `vectors` */
     const uint32_t *vectors;        /* see features_row() */
     const uint32_t *originals;      /* see features_original() */
+    struct timeline timeline;       /* the names by time */
     uint16_t norm_least;            /* of all rows and groups, zeros left out; 1 if there are no others */
     uint16_t norm_most;
 };
@@ -91,8 +93,10 @@ void features_builder_free(struct features_builder *builder);
 /* Rows in order. The vector is finished. `original`: see features_original(). */
 void features_builder_add(struct features_builder *builder, const struct feature_vector *vector,
                           uint32_t original);
-/* The image: new reference; the builder is used up. */
-char *features_builder_finish(struct features_builder *builder, size_t *length);
+/* The image: new reference; the builder is used up. `by_date`: the rows that have a date, oldest first, as in
+ * the rows.h image beside it. */
+char *features_builder_finish(struct features_builder *builder, const uint32_t *by_date, uint32_t dated,
+                              size_t *length);
 
 /* A copy of the image's bytes with other originals, one for each row: new reference. */
 char *features_with_originals(const struct features *features, const uint32_t *originals);

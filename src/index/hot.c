@@ -185,11 +185,9 @@ static int finish_pending(struct hot *hot, uint64_t revision, struct error *erro
 {
     if (hot->pending_rows == NULL)
         return 0;
-    size_t length;
-    char *block = rows_builder_finish(hot->pending_rows, &length);
-    struct image_bytes rows = image_bytes_of_block(block, length);
-    block = features_builder_finish(hot->pending_features, &length);
-    struct image_bytes features = image_bytes_of_block(block, length);
+    struct image_bytes rows;
+    struct image_bytes features;
+    slice_images(hot->pending_rows, hot->pending_features, &rows, &features);
     hot_forget_pending(hot);
     struct slice *slice;
     if (slice_new(rows, features, &slice, error) != 0)

@@ -169,6 +169,23 @@ uint32_t rows_dated_before(const struct rows *rows, int64_t published)
     return low;
 }
 
+/* Rows of one date stand in ascending order. */
+uint32_t rows_date_position(const struct rows *rows, uint32_t row)
+{
+    if (rows->published[row] == DATE_NONE)
+        return ROW_NONE;
+    uint32_t low = rows_dated_before(rows, rows->published[row]);
+    uint32_t high = rows_dated_before(rows, rows->published[row] + 1);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (rows->by_date[middle] < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* ---- building ---- */
 
 struct rows_builder {

@@ -71,6 +71,9 @@ uint32_t rows_find_id(const struct rows *rows, const char *id, size_t length, ui
 /* How many rows of `by_date` are older than a date: where the first that is not stands. */
 uint32_t rows_dated_before(const struct rows *rows, int64_t published);
 
+/* Where a row stands in `by_date`; ROW_NONE if it has no date. */
+uint32_t rows_date_position(const struct rows *rows, uint32_t row);
+
 const char *rows_id(const struct rows *rows, uint32_t row, size_t *length);
 const char *rows_card(const struct rows *rows, uint32_t row, size_t *length);
 const char *rows_controls(const struct rows *rows, uint32_t row, size_t *length); /* packed; mostly empty */

@@ -27,6 +27,19 @@ void image_bytes_release(struct image_bytes *bytes)
     *bytes = (struct image_bytes){.block = NULL};
 }
 
+void slice_images(struct rows_builder *row_builder, struct features_builder *feature_builder,
+                  struct image_bytes *rows, struct image_bytes *features)
+{
+    size_t length;
+    char *block = rows_builder_finish(row_builder, &length);
+    *rows = image_bytes_of_block(block, length);
+    struct rows finished;
+    if (rows_open(rows->data, rows->length, &finished, NULL) != 0)
+        finished.dated = 0; /* slice_new() will say why */
+    block = features_builder_finish(feature_builder, finished.by_date, finished.dated, &length);
+    *features = image_bytes_of_block(block, length);
+}
+
 static void rows_release(struct slice_rows *shared)
 {
     if (shared == NULL || atomic_fetch_sub(&shared->references, 1) != 1)
@@ -34,6 +47,7 @@ static void rows_release(struct slice_rows *shared)
     image_bytes_release(&shared->bytes);
     free(shared->died);
     free(shared->views);
+    free(shared->dead_by_date);
     free(shared);
 }
 
@@ -53,7 +67,20 @@ static struct slice_rows *rows_new(struct image_bytes bytes, struct error *error
         atomic_init(&shared->died[row], NEVER_DIED);
         atomic_init(&shared->views[row], shared->rows.views[row]);
     }
+    shared->dead_by_date = memory_zeroed((size_t)shared->rows.dated / 64 + 1, sizeof *shared->dead_by_date);
     return shared;
+}
+
+static void mark_copies(struct slice *slice)
+{
+    const struct rows *rows = slice->rows;
+    slice->copies_by_date = memory_zeroed(slice_date_words(slice) + 1, sizeof *slice->copies_by_date);
+    for (uint32_t row = 0; row < rows->count; row++) {
+        uint32_t position =
+            features_original(&slice->features, row) != 0 ? rows_date_position(rows, row) : ROW_NONE;
+        if (position != ROW_NONE)
+            slice->copies_by_date[position / 64] |= UINT64_C(1) << (position % 64);
+    }
 }
 
 /* Steals the reference to `shared` and the bytes. */
@@ -69,12 +96,16 @@ static int make(struct slice_rows *shared, struct image_bytes features, struct s
         slice_release(slice);
         return -1;
     }
-    if (slice->features.row_count != shared->rows.count) {
-        error_set(error, ERROR_UNAVAILABLE, "damaged index file: %u rows but features of %u",
-                  shared->rows.count, slice->features.row_count);
+    if (slice->features.row_count != shared->rows.count ||
+        slice->features.timeline.positions != shared->rows.dated) {
+        error_set(error, ERROR_UNAVAILABLE,
+                  "damaged index file: %u rows but features of %u, %u dated but a timeline of %u",
+                  shared->rows.count, slice->features.row_count, shared->rows.dated,
+                  slice->features.timeline.positions);
         slice_release(slice);
         return -1;
     }
+    mark_copies(slice);
     *result = slice;
     return 0;
 }
@@ -107,6 +138,7 @@ void slice_release(struct slice *slice)
     if (slice == NULL || atomic_fetch_sub(&slice->references, 1) != 1)
         return;
     image_bytes_release(&slice->feature_bytes);
+    free(slice->copies_by_date);
     rows_release(slice->shared);
     free(slice);
 }
@@ -118,6 +150,9 @@ bool slice_kill(struct slice *slice, uint32_t docid, uint32_t revision)
         return false;
     atomic_store(&slice->shared->died[row], revision);
     atomic_fetch_add(&slice->shared->dead, 1);
+    uint32_t position = rows_date_position(slice->rows, row);
+    if (position != ROW_NONE)
+        atomic_fetch_or(&slice->shared->dead_by_date[position / 64], UINT64_C(1) << (position % 64));
     return true;
 }
 
@@ -152,11 +187,7 @@ void slices_join(struct slice *const *slices, size_t count, uint64_t revision, s
         }
     }
     feature_vector_release(&vector);
-    size_t length;
-    char *block = rows_builder_finish(row_builder, &length);
-    *rows = image_bytes_of_block(block, length);
-    block = features_builder_finish(feature_builder, &length);
-    *features = image_bytes_of_block(block, length);
+    slice_images(row_builder, feature_builder, rows, features);
     rows_builder_free(row_builder);
     features_builder_free(feature_builder);
 }

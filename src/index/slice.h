@@ -35,6 +35,7 @@ struct slice_rows {
     _Atomic uint32_t *died;  /* for each row: the revision that replaced or deleted it, or NEVER_DIED */
     _Atomic uint32_t *views; /* for each row: live count */
     atomic_uint dead;        /* rows that have died */
+    _Atomic uint64_t *dead_by_date; /* one bit for each position of rows.by_date: has died, at any revision */
 };
 
 struct slice {
@@ -43,7 +44,12 @@ struct slice {
     const struct rows *rows; /* &shared->rows */
     struct image_bytes feature_bytes;
     struct features features;
+    uint64_t *copies_by_date; /* one bit for each position of rows->by_date: has an original */
 };
+
+/* The images of the same rows that two builders hold; these are used up. */
+void slice_images(struct rows_builder *row_builder, struct features_builder *feature_builder,
+                  struct image_bytes *rows, struct image_bytes *features);
 
 /* Both steal the bytes, also on failure. *slice is new: slice_release(). */
 int slice_new(struct image_bytes rows, struct image_bytes features, struct slice **slice,
@@ -64,6 +70,12 @@ static inline bool slice_row_lives(const struct slice *slice, uint32_t row, uint
 static inline uint32_t slice_row_views(const struct slice *slice, uint32_t row)
 {
     return atomic_load_explicit(&slice->shared->views[row], memory_order_relaxed);
+}
+
+/* Words of a bitmap by the positions of rows->by_date. */
+static inline size_t slice_date_words(const struct slice *slice)
+{
+    return ((size_t)slice->rows->dated + 63) / 64;
 }
 
 /* Marks the docid's row dead as of `revision`; false if the slice has no such living row. */

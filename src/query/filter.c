@@ -192,6 +192,11 @@ bool filter_has_dates(const struct filter *filter)
     return filter->from != DATE_NONE || filter->until != DATE_NONE;
 }
 
+bool filter_is_open(const struct filter *filter)
+{
+    return filter->clause_count == 0 && !filter_has_dates(filter);
+}
+
 void filter_exclude(struct filter *filter, enum term_field field, const json_t *names)
 {
     if (json_array_size(names) == 0)

@@ -40,6 +40,8 @@ void filter_free(struct filter *filter);
 /* Narrows the dates to a further range. */
 void filter_add_dates(struct filter *filter, int64_t from, int64_t until);
 bool filter_has_dates(const struct filter *filter);
+/* True if everything passes. */
+bool filter_is_open(const struct filter *filter);
 
 /* Adds a clause "none of these names" to the filter (RELATED's `exclude`). */
 void filter_exclude(struct filter *filter, enum term_field field, const json_t *names);

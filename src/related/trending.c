@@ -1,87 +1,23 @@
 #include "related/trending.h"
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/memory.h"
-#include "related/trending_rows.h"
+#include "related/trending_names.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A feature of one slice. */
-struct place {
-    const struct features *features;
-    uint32_t number;
-};
-
-/* A name that appears in the window. */
-struct candidate {
-    struct place place; /* in the main slice if it is there */
-    struct place shown; /* in the first slice that has it in the window: how it is written */
-    uint32_t window;
-    uint32_t baseline;
-    double score;
-    uint32_t series[TRENDING_STEPS];
-};
-
-/* By the features of one slice; all zero when not in use. */
-struct marks {
-    uint32_t *marks;
-    size_t capacity;
-    uint32_t *touched; /* whose mark is not zero */
-    size_t touched_capacity;
-    size_t touched_count;
-};
+#define FIRST_MEASURED 4 /* times the names asked for */
 
 struct trending_scratch {
-    struct trending_rows counted;
-    struct marks counts; /* articles of the window */
-    struct marks joined; /* number of the candidate + 1 */
-    struct candidate *candidates;
-    size_t candidate_capacity;
-    size_t candidate_count;
+    struct trending_rows rows;
+    struct trending_names candidates;
+    double *scores;
+    size_t score_capacity;
     struct trending_name *names;
     size_t name_capacity;
 };
-
-/* ---- marks ---- */
-
-static void marks_prepare(struct marks *marks, const struct features *features)
-{
-    if (features->terms.count > marks->capacity) {
-        free(marks->marks);
-        marks->capacity = features->terms.count;
-        marks->marks = memory_zeroed(marks->capacity, sizeof *marks->marks);
-    }
-    marks->touched_count = 0;
-}
-
-static void marks_touch(struct marks *marks, uint32_t number)
-{
-    marks->touched = memory_grow(marks->touched, &marks->touched_capacity, marks->touched_count + 1,
-                                 sizeof *marks->touched);
-    marks->touched[marks->touched_count++] = number;
-}
-
-static void marks_set(struct marks *marks, uint32_t number, uint32_t value)
-{
-    marks->marks[number] = value;
-    marks_touch(marks, number);
-}
-
-static void marks_clear(struct marks *marks)
-{
-    for (size_t i = 0; i < marks->touched_count; i++)
-        marks->marks[marks->touched[i]] = 0;
-    marks->touched_count = 0;
-}
-
-static void marks_release(struct marks *marks)
-{
-    free(marks->marks);
-    free(marks->touched);
-}
 
 struct trending_scratch *trending_scratch_new(void)
 {
@@ -92,226 +28,67 @@ void trending_scratch_free(struct trending_scratch *scratch)
 {
     if (scratch == NULL)
         return;
-    trending_rows_release(&scratch->counted);
-    marks_release(&scratch->counts);
-    marks_release(&scratch->joined);
-    free(scratch->candidates);
+    trending_rows_release(&scratch->rows);
+    trending_names_release(&scratch->candidates);
+    free(scratch->scores);
     free(scratch->names);
     free(scratch);
 }
 
-/* ---- names of the rows ---- */
+/* ---- a name's articles ---- */
 
-/* The names of row `at`: they stand at the beginning of its vector, mostly within two lines of memory. Has
- * those of rows that come later, up to row `end`, fetched: where they stand must be there first. */
-static struct features_row names_of(const struct trending_scratch *scratch, const struct features *features,
-                                    size_t at, size_t end)
-{
-    if (at + 2 * (size_t)ROWS_AHEAD < end)
-        __builtin_prefetch(&features->vector_starts[scratch->counted.rows[at + 2 * (size_t)ROWS_AHEAD].row]);
-    if (at + ROWS_AHEAD < end) {
-        const uint32_t *words =
-            features->vectors + features->vector_starts[scratch->counted.rows[at + ROWS_AHEAD].row];
-        __builtin_prefetch(words);
-        __builtin_prefetch(words + 16);
-    }
-    return features_row(features, scratch->counted.rows[at].row);
-}
-
-/* ---- names of the window ---- */
-
-static void count_row(struct marks *counts, const struct features *features, struct features_row vector,
-                      const bool *kinds)
-{
-    for (uint32_t i = 0; i < vector.names; i++) {
-        uint32_t number = vector.numbers[i];
-        if (kinds[features->kinds[number]] && counts->marks[number]++ == 0)
-            marks_touch(counts, number);
-    }
-}
-
-static void count_window(struct trending_scratch *scratch, const struct trending_query *query,
-                         size_t slice_number)
-{
-    const struct slice_span *span = &scratch->counted.spans[slice_number];
-    const struct features *features = &query->snapshot->slices[slice_number]->features;
-    marks_prepare(&scratch->counts, features);
-    for (size_t i = span->window; i < span->end; i++)
-        count_row(&scratch->counts, features, names_of(scratch, features, i, span->end), query->kinds);
-}
-
-static size_t add_candidate(struct trending_scratch *scratch, struct place place)
-{
-    scratch->candidates = memory_grow(scratch->candidates, &scratch->candidate_capacity,
-                                      scratch->candidate_count + 1, sizeof *scratch->candidates);
-    scratch->candidates[scratch->candidate_count] = (struct candidate){.place = place, .shown = place};
-    return scratch->candidate_count++;
-}
-
-/* The slice with the most rows in the window. */
-static size_t main_slice(const struct trending_scratch *scratch, size_t slices)
-{
-    size_t found = 0;
-    size_t most = 0;
-    for (size_t i = 0; i < slices; i++) {
-        size_t rows = scratch->counted.spans[i].end - scratch->counted.spans[i].window;
-        if (rows > most) {
-            most = rows;
-            found = i;
-        }
-    }
-    return found;
-}
-
-/* The names of the main slice are told apart by their numbers. */
-static void take_main(struct trending_scratch *scratch, const struct features *features)
-{
-    const struct marks *counts = &scratch->counts;
-    marks_prepare(&scratch->joined, features);
-    for (size_t i = 0; i < counts->touched_count; i++) {
-        uint32_t number = counts->touched[i];
-        size_t at = add_candidate(scratch, (struct place){features, number});
-        scratch->candidates[at].window = counts->marks[number];
-        marks_set(&scratch->joined, number, (uint32_t)at + 1);
-    }
-}
-
-/* Where the names are that the main slice does not have, by their terms. */
-struct strangers {
-    struct dictionary_builder terms;
-    uint32_t *candidates; /* by the term's number */
-    size_t capacity;
-    size_t known; /* terms that have a candidate */
+/* Where a name stands in one slice. */
+struct dated_list {
+    const struct date_span *span;
+    const uint32_t *lists; /* entries of the timeline */
+    uint32_t first;        /* in baseline or window */
+    uint32_t window;       /* the first in the window */
+    uint32_t end;          /* behind the last in the window */
 };
 
-static size_t find_stranger(struct trending_scratch *scratch, struct strangers *strangers, struct place place,
-                            const char *term, size_t length)
+/* False if the slice has no article with the name in the time. */
+static bool find_list(const struct trending_candidate *candidate, const struct date_span *span,
+                      struct dated_list *list)
 {
-    uint32_t number = dictionary_builder_add(&strangers->terms, term, length, "", 0);
-    strangers->candidates = memory_grow(strangers->candidates, &strangers->capacity, (size_t)number + 1,
-                                        sizeof *strangers->candidates);
-    if (number == strangers->known) {
-        strangers->candidates[number] = (uint32_t)add_candidate(scratch, place);
-        strangers->known++;
-    }
-    return strangers->candidates[number];
-}
-
-/* The candidate that is the same name as one of another slice: a feature's number differs, its term does not.
- */
-static size_t join_name(struct trending_scratch *scratch, const struct features *main,
-                        struct strangers *strangers, struct place place)
-{
-    size_t length;
-    const char *term = dictionary_term(&place.features->terms, place.number, &length);
-    uint32_t number = features_find(main, term, length, hash_bytes(term, length));
+    const struct timeline *timeline = &span->slice->features.timeline;
+    uint32_t number = trending_number_in(candidate, &span->slice->features);
     if (number == DICTIONARY_NONE)
-        return find_stranger(scratch, strangers, place, term, length);
-    if (scratch->joined.marks[number] == 0) {
-        size_t at = add_candidate(scratch, (struct place){main, number});
-        scratch->candidates[at].shown = place;
-        marks_set(&scratch->joined, number, (uint32_t)at + 1);
-    }
-    return scratch->joined.marks[number] - 1;
+        return false;
+    *list = (struct dated_list){
+        .span = span,
+        .lists = timeline->lists,
+        .first = timeline_find(timeline, number, span->start),
+        .window = timeline_find(timeline, number, span->window),
+        .end = timeline_find(timeline, number, span->end),
+    };
+    return list->first != list->end;
 }
 
-/* Adds the names of a slice that is not the main one. */
-static void take_other(struct trending_scratch *scratch, const struct features *features,
-                       const struct features *main, struct strangers *strangers, bool is_before_main)
+static bool counts(const struct dated_list *list, uint32_t at)
 {
-    for (size_t i = 0; i < scratch->counts.touched_count; i++) {
-        struct place place = {features, scratch->counts.touched[i]};
-        size_t at = join_name(scratch, main, strangers, place); /* may move them all */
-        struct candidate *candidate = &scratch->candidates[at];
-        candidate->window += scratch->counts.marks[place.number];
-        if (is_before_main && candidate->shown.features == main)
-            candidate->shown = place;
-    }
+    return date_span_counts(list->span, TIMELINE_POSITION(list->lists[at]));
 }
 
-static void find_candidates(struct trending_scratch *scratch, const struct trending_query *query)
+static uint32_t count_baseline(const struct trending_scratch *scratch,
+                               const struct trending_candidate *candidate)
 {
-    const struct snapshot *snapshot = query->snapshot;
-    size_t main = main_slice(scratch, snapshot->slice_count);
-    const struct features *main_features = &snapshot->slices[main]->features;
-    struct strangers strangers = {.known = 0};
-    dictionary_builder_init(&strangers.terms);
-    count_window(scratch, query, main);
-    take_main(scratch, main_features);
-    marks_clear(&scratch->counts);
-    for (size_t i = 0; i < snapshot->slice_count; i++) {
-        if (i == main)
+    uint32_t count = 0;
+    for (size_t i = 0; i < scratch->rows.span_count; i++) {
+        const struct date_span *span = &scratch->rows.spans[i];
+        struct dated_list list;
+        if (span->start == span->window || !find_list(candidate, span, &list))
             continue;
-        count_window(scratch, query, i);
-        take_other(scratch, &snapshot->slices[i]->features, main_features, &strangers, i < main);
-        marks_clear(&scratch->counts);
-    }
-    marks_clear(&scratch->joined);
-    dictionary_builder_release(&strangers.terms);
-    free(strangers.candidates);
-}
-
-/* Forgets those that appear in too few articles of the window. */
-static void drop_rare(struct trending_scratch *scratch, uint32_t min_articles)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < scratch->candidate_count; i++)
-        if (scratch->candidates[i].window >= min_articles)
-            scratch->candidates[kept++] = scratch->candidates[i];
-    scratch->candidate_count = kept;
-}
-
-/* ---- what they did before ---- */
-
-/* DICTIONARY_NONE if the slice does not have it. */
-static uint32_t number_in(const struct place *place, const struct features *features)
-{
-    if (place->features == features)
-        return place->number;
-    size_t length;
-    const char *term = dictionary_term(&place->features->terms, place->number, &length);
-    return features_find(features, term, length, hash_bytes(term, length));
-}
-
-/* Marks the features of a slice that are candidates. */
-static void mark_candidates(struct trending_scratch *scratch, const struct features *features)
-{
-    marks_prepare(&scratch->joined, features);
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        uint32_t number = number_in(&scratch->candidates[i].place, features);
-        if (number != DICTIONARY_NONE)
-            marks_set(&scratch->joined, number, (uint32_t)i + 1);
-    }
-}
-
-static void follow_row(struct trending_scratch *scratch, struct features_row vector, uint32_t step,
-                       bool in_window)
-{
-    for (uint32_t i = 0; i < vector.names; i++) {
-        uint32_t mark = scratch->joined.marks[vector.numbers[i]];
-        if (mark == 0)
+        if (span->left_out == 0) {
+            count += list.window - list.first;
             continue;
-        struct candidate *candidate = &scratch->candidates[mark - 1];
-        candidate->series[step]++;
-        candidate->baseline += !in_window;
+        }
+        for (uint32_t at = list.first; at < list.window; at++)
+            count += counts(&list, at);
     }
+    return count;
 }
 
-static void follow_slice(struct trending_scratch *scratch, const struct trending_query *query,
-                         size_t slice_number)
-{
-    const struct features *features = &query->snapshot->slices[slice_number]->features;
-    const struct slice_span *span = &scratch->counted.spans[slice_number];
-    if (span->start == span->end)
-        return;
-    mark_candidates(scratch, features);
-    for (size_t i = span->start; i < span->end; i++)
-        follow_row(scratch, names_of(scratch, features, i, span->end), scratch->counted.rows[i].step,
-                   i >= span->window);
-    marks_clear(&scratch->joined);
-}
-
-/* ---- score and order ---- */
+/* ---- score ---- */
 
 static double part(double count, double expected)
 {
@@ -329,43 +106,178 @@ double trending_score(uint32_t window_articles, double window, uint32_t baseline
     return sqrt(2 * (part(a, both * share) + part(b, both * (1 - share))));
 }
 
-static int compare_displays(const struct candidate *a, const struct candidate *b)
+/* ---- the best ---- */
+
+/*
+ * With the articles in its window alone, a name's score is highest if it has none in the baseline. So names
+ * are measured from the most frequent of the window down, until so many have been found that no other can be
+ * among the best: how many articles there are hardly matters then.
+ */
+struct measuring {
+    struct trending_scratch *scratch;
+    const struct trending_query *query;
+    const struct trending_result *result;
+    uint32_t level; /* those with so many in the window are measured */
+    double least;   /* what the last of the best has so far; 0: there are not so many */
+};
+
+static uint32_t most_in_window(const struct trending_names *names)
 {
-    size_t a_length;
-    size_t b_length;
-    const char *a_text = dictionary_display(&a->shown.features->terms, a->shown.number, &a_length);
-    const char *b_text = dictionary_display(&b->shown.features->terms, b->shown.number, &b_length);
-    int order = memcmp(a_text, b_text, a_length < b_length ? a_length : b_length);
-    if (order != 0 || a_length != b_length)
-        return order != 0 ? order : a_length > b_length ? 1 : -1;
-    return (int)a->place.features->kinds[a->place.number] - (int)b->place.features->kinds[b->place.number];
+    uint32_t most = 0;
+    for (size_t i = 0; i < names->count; i++)
+        most = names->candidates[i].window > most ? names->candidates[i].window : most;
+    return most;
 }
 
-static int compare_candidates(const void *left, const void *right)
+#define LEVELS 1024
+
+/* The number of articles in the window that so many names reach at least, as far as there are such. */
+static uint32_t level_of(const struct trending_names *names, size_t wanted)
 {
-    const struct candidate *a = left;
-    const struct candidate *b = right;
+    size_t reached[LEVELS] = {0};
+    for (size_t i = 0; i < names->count; i++)
+        reached[names->candidates[i].window < LEVELS ? names->candidates[i].window : LEVELS - 1]++;
+    size_t found = 0;
+    uint32_t level = LEVELS;
+    while (level > 1 && found < wanted)
+        found += reached[--level];
+    return level;
+}
+
+static void measure_from(struct measuring *measuring, uint32_t level)
+{
+    struct trending_names *names = &measuring->scratch->candidates;
+    for (size_t i = 0; i < names->count; i++) {
+        struct trending_candidate *candidate = &names->candidates[i];
+        if (candidate->window < level || candidate->window >= measuring->level)
+            continue;
+        candidate->baseline = count_baseline(measuring->scratch, candidate);
+        candidate->score = trending_score(candidate->window, (double)measuring->result->window,
+                                          candidate->baseline, (double)measuring->result->baseline);
+    }
+    measuring->level = level;
+}
+
+static int compare_scores(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return (a < b) - (a > b);
+}
+
+static void find_least(struct measuring *measuring)
+{
+    struct trending_scratch *scratch = measuring->scratch;
+    size_t count = 0;
+    scratch->scores = memory_grow(scratch->scores, &scratch->score_capacity, scratch->candidates.count,
+                                  sizeof *scratch->scores);
+    for (size_t i = 0; i < scratch->candidates.count; i++)
+        if (scratch->candidates.candidates[i].score > 0)
+            scratch->scores[count++] = scratch->candidates.candidates[i].score;
+    measuring->least = 0;
+    if (count < measuring->query->limit)
+        return;
+    qsort(scratch->scores, count, sizeof *scratch->scores, compare_scores);
+    measuring->least = scratch->scores[measuring->query->limit - 1];
+}
+
+/* The fewest articles in the window with which a name may still be among the best. */
+static uint32_t lowest_level(const struct measuring *measuring)
+{
+    uint32_t level = measuring->level;
+    while (level > 1 && trending_score(level - 1, (double)measuring->result->window, 0,
+                                       (double)measuring->result->baseline) >= measuring->least)
+        level--;
+    return level;
+}
+
+static int measure(struct measuring *measuring, struct error *error)
+{
+    const struct trending_names *names = &measuring->scratch->candidates;
+    measuring->level = most_in_window(names) + 1;
+    for (size_t wanted = measuring->query->limit * FIRST_MEASURED; measuring->level > 1; wanted *= 4) {
+        measure_from(measuring, level_of(names, wanted));
+        find_least(measuring);
+        if (trending_check_deadline(measuring->query, error) != 0)
+            return -1;
+        if (measuring->least > 0)
+            break;
+    }
+    measure_from(measuring, lowest_level(measuring));
+    find_least(measuring);
+    return 0;
+}
+
+/* ---- how a name is written ---- */
+
+/* As in the first slice that has it in the window. */
+static void find_display(const struct trending_scratch *scratch, const struct trending_candidate *candidate,
+                         const char **text, size_t *length)
+{
+    const struct features *features = candidate->features;
+    uint32_t number = candidate->number;
+    for (size_t i = 0; i < scratch->rows.span_count; i++) {
+        struct dated_list list;
+        const struct date_span *span = &scratch->rows.spans[i];
+        if (span->window == span->end || !find_list(candidate, span, &list))
+            continue;
+        while (list.window < list.end && !counts(&list, list.window))
+            list.window++;
+        if (list.window == list.end)
+            continue;
+        features = &span->slice->features;
+        number = trending_number_in(candidate, features);
+        break;
+    }
+    *text = dictionary_display(&features->terms, number, length);
+}
+
+/* Figures and text; no articles yet. */
+static void describe(const struct trending_scratch *scratch, const struct trending_candidate *candidate,
+                     struct trending_name *name)
+{
+    size_t length;
+    find_display(scratch, candidate, &name->display, &length);
+    name->display_length = (uint32_t)length;
+    name->kind = candidate->features->kinds[candidate->number];
+    name->window = candidate->window;
+    name->baseline = candidate->baseline;
+    name->score = candidate->score;
+    name->article_count = 0;
+    name->candidate = candidate;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    const struct trending_name *a = left;
+    const struct trending_name *b = right;
     if (a->score > b->score || a->score < b->score)
         return a->score > b->score ? -1 : 1;
-    return compare_displays(a, b);
+    uint32_t shorter = a->display_length < b->display_length ? a->display_length : b->display_length;
+    int order = memcmp(a->display, b->display, shorter);
+    if (order != 0 || a->display_length != b->display_length)
+        return order != 0 ? order : a->display_length > b->display_length ? 1 : -1;
+    return (int)a->kind - (int)b->kind;
 }
 
-static void choose(struct trending_scratch *scratch, const struct trending_result *result, size_t limit)
+/* Those that are among the best, or as good as the last of them, in order. */
+static size_t name_best(struct trending_scratch *scratch, double least, size_t limit)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        struct candidate *candidate = &scratch->candidates[i];
-        candidate->score = trending_score(candidate->window, (double)result->window, candidate->baseline,
-                                          (double)result->baseline);
-        if (candidate->score > 0)
-            scratch->candidates[kept++] = *candidate;
+    const struct trending_names *names = &scratch->candidates;
+    size_t count = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        if (names->candidates[i].score <= 0 || names->candidates[i].score < least)
+            continue;
+        scratch->names =
+            memory_grow(scratch->names, &scratch->name_capacity, count + 1, sizeof *scratch->names);
+        describe(scratch, &names->candidates[i], &scratch->names[count++]);
     }
-    if (kept != 0)
-        qsort(scratch->candidates, kept, sizeof *scratch->candidates, compare_candidates);
-    scratch->candidate_count = kept < limit ? kept : limit;
+    if (count != 0)
+        qsort(scratch->names, count, sizeof *scratch->names, compare_names);
+    return count < limit ? count : limit;
 }
 
-/* ---- articles ---- */
+/* ---- series and articles ---- */
 
 /* Those most about the name first, then the newest. */
 static bool is_before(const struct trending_article *a, const struct trending_article *b)
@@ -393,73 +305,71 @@ static void offer(struct trending_name *name, size_t limit, const struct trendin
     name->article_count += name->article_count < limit;
 }
 
-static void offer_row(struct trending_scratch *scratch, const struct trending_query *query,
-                      struct slice *slice, size_t at, size_t end, double window)
+static void offer_articles(struct trending_name *name, const struct dated_list *list,
+                           const struct trending_query *query, const struct trending_result *result)
 {
-    uint32_t row = scratch->counted.rows[at].row;
-    struct features_row vector = names_of(scratch, &slice->features, at, end);
-    double recency = 0; /* not known yet */
-    for (uint32_t i = 0; i < vector.names; i++) {
-        uint32_t mark = scratch->joined.marks[vector.numbers[i]];
-        if (mark == 0)
+    struct slice *slice = list->span->slice;
+    for (uint32_t at = list->window; at < list->end && query->articles != 0; at++) {
+        if (!counts(list, at))
             continue;
-        if (recency <= 0)
-            recency = exp2(-(double)(query->at - slice->rows->published[row]) / window);
-        struct trending_article article = {slice, row, vector.weights[i] * recency};
-        offer(&scratch->names[mark - 1], query->articles, &article);
+        uint32_t row = slice->rows->by_date[TIMELINE_POSITION(list->lists[at])];
+        double age = (double)(query->at - slice->rows->published[row]);
+        struct trending_article article = {
+            slice, row, TIMELINE_WEIGHT(list->lists[at]) * exp2(-age / (double)result->window)};
+        offer(name, query->articles, &article);
     }
 }
 
-static void name_candidates(struct trending_scratch *scratch)
+/* `ends`: the first position behind each step. */
+static void add_series(struct trending_name *name, const struct dated_list *list, const uint32_t *ends)
 {
-    scratch->names = memory_grow(scratch->names, &scratch->name_capacity, scratch->candidate_count,
-                                 sizeof *scratch->names);
-    for (size_t i = 0; i < scratch->candidate_count; i++) {
-        const struct candidate *candidate = &scratch->candidates[i];
-        struct trending_name *name = &scratch->names[i];
-        size_t length;
-        name->display =
-            dictionary_display(&candidate->shown.features->terms, candidate->shown.number, &length);
-        name->display_length = (uint32_t)length;
-        name->kind = candidate->place.features->kinds[candidate->place.number];
-        name->window = candidate->window;
-        name->baseline = candidate->baseline;
-        name->score = candidate->score;
-        name->article_count = 0;
-        memcpy(name->series, candidate->series, sizeof name->series);
+    size_t step = 0;
+    for (uint32_t at = list->first; at < list->end; at++) {
+        uint32_t position = TIMELINE_POSITION(list->lists[at]);
+        while (position >= ends[step])
+            step++;
+        name->series[step] += counts(list, at);
     }
 }
 
-static void find_articles(struct trending_scratch *scratch, const struct trending_query *query, double window)
+static void find_details(struct trending_scratch *scratch, const struct trending_query *query,
+                         const struct trending_result *result)
 {
-    for (size_t i = 0; i < query->snapshot->slice_count && query->articles != 0; i++) {
-        struct slice *slice = query->snapshot->slices[i];
-        const struct slice_span *rows = &scratch->counted.spans[i];
-        if (rows->window == rows->end)
-            continue;
-        mark_candidates(scratch, &slice->features);
-        for (size_t j = rows->window; j < rows->end; j++)
-            offer_row(scratch, query, slice, j, rows->end, window);
-        marks_clear(&scratch->joined);
+    for (size_t i = 0; i < result->count; i++)
+        memset(scratch->names[i].series, 0, sizeof scratch->names[i].series);
+    for (size_t i = 0; i < scratch->rows.span_count; i++) {
+        const struct date_span *span = &scratch->rows.spans[i];
+        uint32_t ends[TRENDING_STEPS];
+        for (size_t step = 0; step < TRENDING_STEPS; step++)
+            ends[step] = trending_rows_step(span, query, result, (int64_t)step + 1);
+        for (size_t j = 0; j < result->count; j++) {
+            struct trending_name *name = &scratch->names[j];
+            struct dated_list list;
+            if (!find_list(name->candidate, span, &list))
+                continue;
+            add_series(name, &list, ends);
+            offer_articles(name, &list, query, result);
+        }
     }
 }
 
 /* ---- the whole ---- */
 
-static int count_names(struct trending_scratch *scratch, const struct trending_query *query,
-                       const struct trending_result *result, struct error *error)
+static int find_trending(struct trending_scratch *scratch, const struct trending_query *query,
+                         struct trending_result *result, struct error *error)
 {
-    if (trending_rows_find(&scratch->counted, query, result, error) != 0)
+    struct measuring measuring = {scratch, query, result, 0, 0};
+    if (trending_rows_find(&scratch->rows, query, result, error) != 0)
         return -1;
-    if (scratch->counted.count == 0)
+    trending_names_find(&scratch->candidates, &scratch->rows, query);
+    result->articles = scratch->rows.count;
+    if (scratch->candidates.count == 0 || query->limit == 0)
         return 0;
-    find_candidates(scratch, query);
-    drop_rare(scratch, query->min_articles);
-    for (size_t i = 0; i < query->snapshot->slice_count; i++) {
-        if (trending_check_deadline(query, error) != 0)
-            return -1;
-        follow_slice(scratch, query, i);
-    }
+    if (trending_check_deadline(query, error) != 0 || measure(&measuring, error) != 0)
+        return -1;
+    result->count = name_best(scratch, measuring.least, query->limit);
+    find_details(scratch, query, result);
+    result->names = scratch->names;
     return 0;
 }
 
@@ -468,20 +378,7 @@ int trending_run(struct trending_scratch *scratch, const struct trending_query *
 {
     *result = (struct trending_result){.window = query->window, .baseline = query->baseline};
     trending_rows_bound(query, result);
-    scratch->counted.count = scratch->candidate_count = 0;
-    if (result->window > 0) { /* else more rows than allowed lie in the last second alone */
-        if (count_names(scratch, query, result, error) != 0)
-            return -1;
-        choose(scratch, result, query->limit);
-    }
-    name_candidates(scratch);
-    if (scratch->candidate_count != 0) {
-        if (trending_check_deadline(query, error) != 0)
-            return -1;
-        find_articles(scratch, query, (double)result->window);
-    }
-    result->names = scratch->names;
-    result->count = scratch->candidate_count;
-    result->articles = scratch->counted.count;
-    return 0;
+    if (result->window <= 0) /* more rows than allowed lie in the last second alone */
+        return 0;
+    return find_trending(scratch, query, result, error);
 }

@@ -1,12 +1,12 @@
 /*
  * trending.h - tags and entities that rise: how often they appear in a window, against how often before it.
  *
- * The rows of a time span are two binary searches in each slice away (rows_dated_before()), and a row's names
- * are at the front of its feature vector: only what lies in window and baseline is looked at, however large
- * the index is, and no text is read. The score is the signed root of the log-likelihood ratio of two Poisson
- * rates (Dunning 1993, "Accurate methods for the statistics of surprise and coincidence"). With a articles in
- * a window of w days, b in a baseline of v days, and one article more spread evenly over both, so that a
- * single article against nothing says little:
+ * What is counted is the slices' timelines: time buckets that are kept while indexing (index/timeline.h). The
+ * names of the window are counted, then those are compared with the baseline that can still be among the
+ * best: however large the index is, and nearly however much is published, and no text is read. The score is
+ * the signed root of the log-likelihood ratio of two Poisson rates (Dunning 1993, "Accurate methods for the
+ * statistics of surprise and coincidence"). With a articles in a window of w days, b in a baseline of v days,
+ * and one article more spread evenly over both, so that a single article against nothing says little:
  *
  *     a' = a + w/(w+v)    b' = b + v/(w+v)    n = a' + b'
  *     score = sqrt(2 (a' ln(a' (w+v) / (n w)) + b' ln(b' (w+v) / (n v))))    where a/w > b/v, else 0
@@ -56,6 +56,7 @@ struct trending_name {
     struct trending_article
         articles[TRENDING_ARTICLES_MAX]; /* of the window, those most about the name first */
     size_t article_count;
+    const struct trending_candidate *candidate; /* trending.c's own */
 };
 
 struct trending_result {

@@ -4,13 +4,17 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-void trending_rows_release(struct trending_rows *counted)
+/* Rows lie all over a slice: what is read of one is fetched while these many before it are worked on. */
+#define ROWS_AHEAD 16
+
+void trending_rows_release(struct trending_rows *rows)
 {
-    free(counted->rows);
-    free(counted->spans);
-    resolved_filter_release(&counted->resolved);
-    stories_release(&counted->stories);
+    free(rows->spans);
+    free(rows->words);
+    resolved_filter_release(&rows->resolved);
+    stories_release(&rows->stories);
 }
 
 /* ---- time ---- */
@@ -46,123 +50,204 @@ void trending_rows_bound(const struct trending_query *query, struct trending_res
     result->baseline = span - result->window;
 }
 
-/* ---- rows ---- */
+/* ---- spans ---- */
 
-static void prefetch_row(const struct slice *slice, uint32_t row)
+static size_t span_words(const struct date_span *span)
 {
-    __builtin_prefetch((const void *)&slice->shared->died[row]);
-    __builtin_prefetch(&slice->features.originals[row]);
+    return (span->end + 63) / 64 - span->start / 64;
 }
 
-/* Of those that stand from `first` to before `end` in the order of dates. */
-static void gather(struct trending_rows *counted, const struct trending_query *query,
-                   const struct slice *slice, uint32_t first, uint32_t end, uint32_t step)
+uint32_t trending_rows_step(const struct date_span *span, const struct trending_query *query,
+                            const struct trending_result *result, int64_t step)
 {
-    const uint32_t *by_date = slice->rows->by_date;
-    for (uint32_t i = first; i < end; i++) {
-        uint32_t row = by_date[i];
-        if (i + ROWS_AHEAD < slice->rows->dated)
-            prefetch_row(slice, by_date[i + ROWS_AHEAD]);
-        if (!slice_row_lives(slice, row, query->snapshot->revision) ||
-            !filter_accepts(&counted->resolved, row))
-            continue;
-        counted->rows[counted->count++] =
-            (struct dated_row){row, features_original(&slice->features, row), step};
-    }
+    int64_t length = result->window + result->baseline;
+    int64_t start = query->at - length + 1; /* the first second that counts */
+    return rows_dated_before(span->slice->rows,
+                             start + (step * length + TRENDING_STEPS - 1) / TRENDING_STEPS);
 }
 
-/* How many rows are older than the first second of a step; of step TRENDING_STEPS, than what comes after all.
- */
-static uint32_t rows_before_step(const struct rows *rows, const struct trending_query *query,
-                                 const struct trending_result *result, int64_t step)
+/* The spans, and how many words of bits they need. */
+static size_t find_spans(struct trending_rows *rows, const struct trending_query *query,
+                         const struct trending_result *result)
 {
-    int64_t span = result->window + result->baseline;
-    int64_t start = query->at - span + 1; /* the first second that counts */
-    return rows_dated_before(rows, start + (step * span + TRENDING_STEPS - 1) / TRENDING_STEPS);
-}
-
-static void gather_slice(struct trending_rows *counted, const struct trending_query *query,
-                         const struct trending_result *result, size_t number)
-{
-    const struct slice *slice = query->snapshot->slices[number];
-    uint32_t first = rows_before_step(slice->rows, query, result, 0);
-    uint32_t window = rows_dated_before(slice->rows, query->at - result->window + 1);
-    uint32_t end = rows_dated_before(slice->rows, query->at + 1);
-    struct slice_span *span = &counted->spans[number];
-    span->start = span->window = counted->count;
-    counted->rows =
-        memory_grow(counted->rows, &counted->capacity, counted->count + (end - first), sizeof *counted->rows);
-    if (first != end)
-        filter_resolve(query->filter, slice, &query->snapshot->epoch->statistics, &counted->resolved);
-    for (uint32_t step = 0; first != end; step++) {
-        uint32_t next = rows_before_step(slice->rows, query, result, step + 1);
-        uint32_t middle = first > window ? first : next < window ? next : window;
-        gather(counted, query, slice, first, middle, step);
-        span->window = first < window ? counted->count : span->window;
-        gather(counted, query, slice, middle, next, step);
-        first = next;
-    }
-    span->end = counted->count;
-}
-
-/* ---- each story once ---- */
-
-static void note_copies(struct stories *stories, const struct dated_row *rows, size_t count,
-                        const struct slice *slice)
-{
-    for (size_t i = 0; i < count; i++)
-        if (rows[i].original != 0)
-            stories_note(stories, rows[i].original, slice->rows->docids[rows[i].row]);
-}
-
-/* An original has the lowest docid of its story. */
-static void note_originals(struct stories *stories, const struct dated_row *rows, size_t count,
-                           const struct slice *slice)
-{
-    const uint32_t *docids = slice->rows->docids;
-    for (size_t i = 0; i < count; i++) {
-        if (i + ROWS_AHEAD < count)
-            __builtin_prefetch(&docids[rows[i + ROWS_AHEAD].row]);
-        uint32_t docid = docids[rows[i].row];
-        if (rows[i].original == 0 && stories_first(stories, docid) != 0)
-            stories_note(stories, docid, docid);
-    }
-}
-
-/* Moves the rows that stand for their stories to the end of those that were kept before. */
-static size_t keep_first(struct trending_rows *counted, size_t kept, size_t start, size_t end,
-                         const struct slice *slice)
-{
-    for (size_t i = start; i < end; i++) {
-        struct dated_row row = counted->rows[i];
-        if (row.original == 0 ||
-            stories_first(&counted->stories, row.original) == slice->rows->docids[row.row])
-            counted->rows[kept++] = row;
-    }
-    return kept;
-}
-
-/* Of near-copies only the first counts that passed the filter and lies in the time. */
-static void drop_copies(struct trending_rows *counted, const struct snapshot *snapshot)
-{
-    stories_clear(&counted->stories);
-    for (size_t i = 0; i < snapshot->slice_count; i++)
-        note_copies(&counted->stories, counted->rows + counted->spans[i].start,
-                    counted->spans[i].end - counted->spans[i].start, snapshot->slices[i]);
-    if (counted->stories.count == 0)
-        return;
-    for (size_t i = 0; i < snapshot->slice_count; i++)
-        note_originals(&counted->stories, counted->rows + counted->spans[i].start,
-                       counted->spans[i].end - counted->spans[i].start, snapshot->slices[i]);
-    size_t kept = 0;
+    const struct snapshot *snapshot = query->snapshot;
+    size_t words = 0;
+    rows->spans = memory_grow(rows->spans, &rows->span_capacity, snapshot->slice_count, sizeof *rows->spans);
+    rows->span_count = 0;
     for (size_t i = 0; i < snapshot->slice_count; i++) {
-        struct slice_span old = counted->spans[i];
-        struct slice_span *span = &counted->spans[i];
-        span->start = kept;
-        kept = span->window = keep_first(counted, kept, old.start, old.window, snapshot->slices[i]);
-        kept = span->end = keep_first(counted, kept, old.window, old.end, snapshot->slices[i]);
+        const struct rows *dated = snapshot->slices[i]->rows;
+        struct date_span span = {
+            .slice = snapshot->slices[i],
+            .start = rows_dated_before(dated, query->at - result->window - result->baseline + 1),
+            .window = rows_dated_before(dated, query->at - result->window + 1),
+            .end = rows_dated_before(dated, query->at + 1),
+        };
+        if (span.start == span.end)
+            continue;
+        rows->spans[rows->span_count++] = span;
+        words += span_words(&span);
     }
-    counted->count = kept;
+    return words;
+}
+
+/* Each span gets its bits, all set. */
+static void set_bits(struct trending_rows *rows, size_t words)
+{
+    rows->words = memory_grow(rows->words, &rows->word_capacity, words, sizeof *rows->words);
+    memset(rows->words, 0xff, words * sizeof *rows->words);
+    uint64_t *next = rows->words;
+    for (size_t i = 0; i < rows->span_count; i++) {
+        struct date_span *span = &rows->spans[i];
+        span->counts = next;
+        next += span_words(span);
+        span->counts[0] &= UINT64_MAX << (span->start % 64);
+        if (span->end % 64 != 0)
+            next[-1] &= UINT64_MAX >> (64 - span->end % 64);
+    }
+}
+
+bool date_span_run(const struct date_span *span, uint32_t from, uint32_t until, uint32_t *first,
+                   uint32_t *end)
+{
+    uint32_t base = span->start / 64;
+    for (; from < until; from = (from / 64 + 1) * 64) {
+        uint64_t word = span->counts[from / 64 - base] >> (from % 64);
+        if (word == 0)
+            continue;
+        *first = from + (uint32_t)__builtin_ctzll(word);
+        break;
+    }
+    if (from >= until || *first >= until)
+        return false;
+    for (from = *first; from < until; from = (from / 64 + 1) * 64) {
+        uint64_t holes = ~span->counts[from / 64 - base] >> (from % 64);
+        if (holes == 0)
+            continue;
+        from += (uint32_t)__builtin_ctzll(holes);
+        break;
+    }
+    *end = from < until ? from : until;
+    return true;
+}
+
+/* ---- what does not count ---- */
+
+static void leave_out(struct date_span *span, uint32_t position)
+{
+    span->counts[position / 64 - span->start / 64] &= ~(UINT64_C(1) << (position % 64));
+}
+
+/* Death is a matter of the snapshot's revision: the bitmap also has what died after it. */
+static void leave_out_dead(struct date_span *span, uint64_t revision)
+{
+    uint32_t base = span->start / 64;
+    for (size_t i = 0; i < span_words(span); i++) {
+        uint64_t dead =
+            atomic_load_explicit(&span->slice->shared->dead_by_date[base + i], memory_order_relaxed);
+        for (dead &= span->counts[i]; dead != 0; dead &= dead - 1) {
+            uint32_t position = (uint32_t)(base + i) * 64 + (uint32_t)__builtin_ctzll(dead);
+            if (!slice_row_lives(span->slice, span->slice->rows->by_date[position], revision))
+                leave_out(span, position);
+        }
+    }
+}
+
+static void leave_out_filtered(struct date_span *span, const struct resolved_filter *filter)
+{
+    const struct slice *slice = span->slice;
+    uint32_t first;
+    uint32_t end = span->start;
+    while (date_span_run(span, end, span->end, &first, &end)) {
+        for (uint32_t position = first; position < end; position++) {
+            if (position + ROWS_AHEAD < span->end) {
+                uint32_t row = slice->rows->by_date[position + ROWS_AHEAD];
+                __builtin_prefetch(&slice->rows->category[row]);
+                __builtin_prefetch(&slice->features.vector_starts[row]);
+            }
+            if (!filter_accepts(filter, slice->rows->by_date[position]))
+                leave_out(span, position);
+        }
+    }
+}
+
+/* Calls for each article that counts so far and is a near-copy of another. */
+static void each_copy(struct trending_rows *rows,
+                      void (*visit)(struct trending_rows *rows, struct date_span *span, uint32_t position))
+{
+    for (size_t i = 0; i < rows->span_count; i++) {
+        struct date_span *span = &rows->spans[i];
+        uint32_t base = span->start / 64;
+        for (size_t j = 0; j < span_words(span); j++) {
+            uint64_t copies = span->slice->copies_by_date[base + j] & span->counts[j];
+            for (; copies != 0; copies &= copies - 1)
+                visit(rows, span, (uint32_t)(base + j) * 64 + (uint32_t)__builtin_ctzll(copies));
+        }
+    }
+}
+
+static uint32_t story_at(const struct date_span *span, uint32_t position, uint32_t *docid)
+{
+    uint32_t row = span->slice->rows->by_date[position];
+    *docid = span->slice->rows->docids[row];
+    return features_original(&span->slice->features, row);
+}
+
+static void note_copy(struct trending_rows *rows, struct date_span *span, uint32_t position)
+{
+    uint32_t docid;
+    uint32_t number = story_at(span, position, &docid);
+    stories_note(&rows->stories, number, docid);
+}
+
+static void leave_out_later(struct trending_rows *rows, struct date_span *span, uint32_t position)
+{
+    uint32_t docid;
+    uint32_t number = story_at(span, position, &docid);
+    if (stories_first(&rows->stories, number) != docid)
+        leave_out(span, position);
+}
+
+/* True if the first article of a story counts. */
+static bool original_counts(const struct trending_rows *rows, uint32_t docid)
+{
+    for (size_t i = 0; i < rows->span_count; i++) {
+        const struct date_span *span = &rows->spans[i];
+        uint32_t row = rows_find(span->slice->rows, docid);
+        if (row == ROW_NONE)
+            continue;
+        uint32_t position = rows_date_position(span->slice->rows, row);
+        return position >= span->start && position < span->end && date_span_counts(span, position) &&
+               features_original(&span->slice->features, row) == 0;
+    }
+    return false;
+}
+
+/* Of near-copies only the first counts that passed the filter and lies in the time. An original has the
+ * lowest docid of its story, which is the story's number. */
+static void leave_out_copies(struct trending_rows *rows)
+{
+    stories_clear(&rows->stories);
+    each_copy(rows, note_copy);
+    if (rows->stories.count == 0)
+        return;
+    for (size_t i = 0; i < rows->stories.slot_count; i++) {
+        uint32_t number = rows->stories.slots[i].number;
+        if (number != 0 && original_counts(rows, number))
+            rows->stories.slots[i].docid = number;
+    }
+    each_copy(rows, leave_out_later);
+}
+
+static void count_bits(struct trending_rows *rows)
+{
+    for (size_t i = 0; i < rows->span_count; i++) {
+        struct date_span *span = &rows->spans[i];
+        uint32_t count = 0;
+        for (size_t j = 0; j < span_words(span); j++)
+            count += (uint32_t)__builtin_popcountll(span->counts[j]);
+        span->left_out = span->end - span->start - count;
+        rows->count += count;
+    }
 }
 
 /* ---- the whole ---- */
@@ -174,18 +259,22 @@ int trending_check_deadline(const struct trending_query *query, struct error *er
     return 0;
 }
 
-int trending_rows_find(struct trending_rows *counted, const struct trending_query *query,
+int trending_rows_find(struct trending_rows *rows, const struct trending_query *query,
                        const struct trending_result *result, struct error *error)
 {
-    size_t slices = query->snapshot->slice_count;
-    counted->spans = memory_grow(counted->spans, &counted->span_capacity, slices, sizeof *counted->spans);
-    counted->count = 0;
-    for (size_t i = 0; i < slices; i++) {
+    rows->count = 0;
+    set_bits(rows, find_spans(rows, query, result));
+    for (size_t i = 0; i < rows->span_count; i++) {
+        struct date_span *span = &rows->spans[i];
         if (trending_check_deadline(query, error) != 0)
             return -1;
-        gather_slice(counted, query, result, i);
+        leave_out_dead(span, query->snapshot->revision);
+        if (filter_is_open(query->filter))
+            continue;
+        filter_resolve(query->filter, span->slice, &query->snapshot->epoch->statistics, &rows->resolved);
+        leave_out_filtered(span, &rows->resolved);
     }
-    if (counted->count != 0)
-        drop_copies(counted, query->snapshot);
+    leave_out_copies(rows);
+    count_bits(rows);
     return 0;
 }

@@ -31,8 +31,8 @@ static const char *const writer_sql[WRITER_STATEMENT_COUNT] = {
     [ADD_ARTICLE] = "INSERT INTO articles(revision, id, views, text, crc32c) VALUES(?1, ?2, ?3, ?4, ?5)"
                     " ON CONFLICT(id) DO NOTHING",
     [REMOVE_ARTICLE] = "DELETE FROM articles WHERE revision = ?1",
-    [READ_VIEWS] = "SELECT coalesce((SELECT views FROM views WHERE id = ?1),"
-                   " (SELECT views FROM articles WHERE id = ?1))",
+    [READ_VIEWS] = "SELECT coalesce((SELECT views FROM views WHERE id = ?1), views, -1)"
+                   " FROM articles WHERE id = ?1",
     [SET_VIEWS] =
         "INSERT INTO views(id, views) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET views = excluded.views",
     [REMOVE_VIEWS] = "DELETE FROM views WHERE id = ?1",

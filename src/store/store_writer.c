@@ -115,7 +115,9 @@ void store_writer_set_disk_floor(struct store_writer *writer, int64_t bytes)
 
 /* ---- changes ---- */
 
-/* Steps a bound statement that answers one integer, or NULL or nothing (-1). */
+#define NO_INTEGER INT64_MIN
+
+/* Looks an article up with a statement that answers one integer; NO_INTEGER if there is no such article. */
 static int read_integer(struct store_writer *writer, enum writer_statement which, const char *id,
                         int64_t *value, struct error *error)
 {
@@ -123,10 +125,10 @@ static int read_integer(struct store_writer *writer, enum writer_statement which
     store_sqlite_bind_id(statement, 1, id);
     int code = sqlite3_step(statement);
     int result = 0;
-    *value = -1;
-    if (code == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+    *value = NO_INTEGER;
+    if (code == SQLITE_ROW)
         *value = sqlite3_column_int64(statement, 0);
-    else if (code != SQLITE_ROW && code != SQLITE_DONE)
+    else if (code != SQLITE_DONE)
         result = transaction_failed(writer, "look for an article", error);
     sqlite3_reset(statement);
     return result;
@@ -140,7 +142,7 @@ static int find_article(struct store_writer *writer, const char *id, uint64_t *r
         return repeat_failure(writer, error);
     if (read_integer(writer, FIND, id, &found, error) != 0)
         return -1;
-    *revision = found < 0 ? 0 : (uint64_t)found;
+    *revision = found == NO_INTEGER ? 0 : (uint64_t)found;
     return 0;
 }
 
@@ -325,17 +327,16 @@ int store_get_in_transaction(struct store_writer *writer, const char *id, struct
 int store_views_read(struct store_writer *writer, const char *id, bool *exists, int64_t *views,
                      struct error *error)
 {
-    uint64_t revision;
+    *exists = false;
     *views = 0;
-    if (find_article(writer, id, &revision, error) != 0)
+    if (writer->failed)
+        return repeat_failure(writer, error);
+    int64_t found;
+    if (read_integer(writer, READ_VIEWS, id, &found, error) != 0)
         return -1;
-    *exists = revision != 0;
-    if (!*exists)
-        return 0;
-    if (read_integer(writer, READ_VIEWS, id, views, error) != 0)
-        return -1;
-    if (*views < 0)
-        *views = 0;
+    *exists = found != NO_INTEGER;
+    if (found > 0)
+        *views = found;
     return 0;
 }
 

@@ -187,11 +187,7 @@ void pile_add_random(struct pile *pile, struct random *random, uint32_t first, u
 
 void pile_finish(struct pile *pile, struct image_bytes *rows, struct image_bytes *features)
 {
-    size_t length;
-    char *block = rows_builder_finish(pile->rows, &length);
-    *rows = image_bytes_of_block(block, length);
-    block = features_builder_finish(pile->features, &length);
-    *features = image_bytes_of_block(block, length);
+    slice_images(pile->rows, pile->features, rows, features);
     if (pile->writer != NULL)
         assert_int_equal(xapian_writer_commit(pile->writer, 1, "test", NULL), XAPIAN_OK);
     xapian_writer_close(pile->writer);

@@ -25,11 +25,9 @@ static struct slice *slice_of(const uint32_t *originals)
         features_builder_add(features, &vector, originals[row]);
     }
     article_free(article);
-    size_t length;
-    char *block = rows_builder_finish(rows, &length);
-    struct image_bytes row_bytes = image_bytes_of_block(block, length);
-    block = features_builder_finish(features, &length);
-    struct image_bytes feature_bytes = image_bytes_of_block(block, length);
+    struct image_bytes row_bytes;
+    struct image_bytes feature_bytes;
+    slice_images(rows, features, &row_bytes, &feature_bytes);
     rows_builder_free(rows);
     features_builder_free(features);
     struct slice *slice;

@@ -389,6 +389,18 @@ struct kept {
     char texts[ROWS][400][16];
 };
 
+/* Some order of dates that is not that of the rows; every seventh row has none. */
+static uint32_t make_order(uint32_t *by_date)
+{
+    uint32_t dated = 0;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        uint32_t row = i * 121 % ROWS; /* 121 and 300 have no common factor */
+        if (row % 7 != 0)
+            by_date[dated++] = row;
+    }
+    return dated;
+}
+
 static char *make_image(struct kept *kept, struct epoch *epoch, size_t *length)
 {
     struct random random = {17};
@@ -398,7 +410,9 @@ static char *make_image(struct kept *kept, struct epoch *epoch, size_t *length)
             fill_at_random(&kept->vectors[row], epoch, &random, kept->texts[row]);
         features_builder_add(builder, &kept->vectors[row], row * 3);
     }
-    char *data = features_builder_finish(builder, length);
+    uint32_t by_date[ROWS];
+    uint32_t dated = make_order(by_date);
+    char *data = features_builder_finish(builder, by_date, dated, length);
     features_builder_free(builder);
     return data;
 }
@@ -485,6 +499,42 @@ static void postings_are_the_vectors_turned_round(void **state)
     epoch_release(epoch);
 }
 
+static void the_timeline_is_the_names_in_the_order_of_dates(void **state)
+{
+    (void)state;
+    struct epoch *epoch = make_epoch();
+    struct kept *kept = memory_zeroed(1, sizeof *kept);
+    size_t length;
+    char *data = make_image(kept, epoch, &length);
+    struct features features;
+    uint32_t by_date[ROWS];
+    assert_int_equal(features_open(data, length, &features, NULL), 0);
+    const struct timeline *timeline = &features.timeline;
+    assert_int_equal(timeline->positions, make_order(by_date));
+    for (uint32_t position = 0; position < timeline->positions; position++) {
+        struct features_row row = features_row(&features, by_date[position]);
+        const uint32_t *names = timeline->names + timeline->starts[position];
+        assert_int_equal(timeline->starts[position + 1] - timeline->starts[position], row.names);
+        assert_memory_equal(names, row.numbers, row.names * sizeof *names);
+        for (uint32_t i = 0; i < row.names; i++) { /* each in its list, with its weight, found by position */
+            uint32_t at = timeline_find(timeline, names[i], position);
+            assert_true(at < timeline->list_starts[names[i] + 1]);
+            assert_int_equal(timeline->lists[at], position << 8 | row.weights[i]);
+            assert_true(at == timeline->list_starts[names[i]] ||
+                        TIMELINE_POSITION(timeline->lists[at - 1]) < position);
+            assert_int_equal(timeline_find(timeline, names[i], position + 1), at + 1);
+        }
+    }
+    uint32_t names = timeline->starts[timeline->positions];
+    assert_true(names > 100);
+    assert_int_equal(timeline->list_starts[features.terms.count], names); /* so the lists hold nothing else */
+    for (uint32_t row = 0; row < ROWS; row++)
+        feature_vector_release(&kept->vectors[row]);
+    free(kept);
+    free(data);
+    epoch_release(epoch);
+}
+
 static void names_are_displayed_as_first_written(void **state)
 {
     (void)state;
@@ -500,7 +550,7 @@ static void names_are_displayed_as_first_written(void **state)
         features_builder_add(builder, &vector, 0);
     }
     size_t length;
-    char *data = features_builder_finish(builder, &length);
+    char *data = features_builder_finish(builder, NULL, 0, &length);
     features_builder_free(builder);
     struct features features;
     assert_int_equal(features_open(data, length, &features, NULL), 0);
@@ -518,7 +568,7 @@ static void an_image_without_rows_opens(void **state)
     (void)state;
     struct features_builder *builder = features_builder_new(3);
     size_t length;
-    char *data = features_builder_finish(builder, &length);
+    char *data = features_builder_finish(builder, NULL, 0, &length);
     features_builder_free(builder);
     struct features features;
     assert_int_equal(features_open(data, length, &features, NULL), 0);
@@ -537,7 +587,7 @@ static void damaged_images_are_refused(void **state)
     size_t length = slice->feature_bytes.length;
     struct features features;
     struct error error = ERROR_INIT;
-    for (size_t section = 0; section < 6 + DICTIONARY_SECTIONS; section++) {
+    for (size_t section = 0; section < 6 + TIMELINE_SECTIONS + DICTIONARY_SECTIONS; section++) {
         char *copy = memory_copy_bytes(data, length);
         memset(copy + 16 + section * 16 + 8, 0, 8);
         assert_int_equal(features_open(copy, length, &features, &error), -1);
@@ -568,6 +618,7 @@ int main(void)
         cmocka_unit_test(a_limit_drops_the_lightest_terms_only),
         cmocka_unit_test(common_and_one_letter_stems_are_left_out),
         cmocka_unit_test(postings_are_the_vectors_turned_round),
+        cmocka_unit_test(the_timeline_is_the_names_in_the_order_of_dates),
         cmocka_unit_test(names_are_displayed_as_first_written),
         cmocka_unit_test(an_image_without_rows_opens),
         cmocka_unit_test(damaged_images_are_refused),

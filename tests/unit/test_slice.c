@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/date.h"
 #include "base/memory.h"
 #include "corpus.h"
 
@@ -70,6 +71,44 @@ static void a_row_dies_once(void **state)
     assert_false(slice_kill(slice, 0, 300));
     assert_false(slice_kill(slice, UINT32_MAX, 300));
     assert_int_equal(atomic_load(&slice->shared->dead), 1);
+}
+
+static bool bit_at(uint64_t word, uint32_t position)
+{
+    return (word >> (position % 64) & 1) != 0;
+}
+
+/* What died and what is a copy can be found by date without a look at each row. */
+static void dead_rows_and_copies_are_marked_by_date(void **state)
+{
+    struct slice *old = ((struct fixture *)*state)->slices[0];
+    const struct rows *rows = old->rows;
+    uint32_t *originals = memory_zeroed(rows->count, sizeof *originals);
+    for (uint32_t row = 2; row < rows->count; row += 3)
+        originals[row] = rows->docids[0];
+    struct image_bytes copy =
+        image_bytes_of_block(features_with_originals(&old->features, originals), old->feature_bytes.length);
+    struct slice *slice = NULL;
+    assert_int_equal(slice_with_features(old, copy, &slice, NULL), 0);
+    for (uint32_t row = 0; row < rows->count; row += 4)
+        assert_true(slice_kill(old, rows->docids[row], 100 + row));
+    uint32_t undated = 0;
+    for (uint32_t row = 0; row < rows->count; row++) {
+        uint32_t position = rows_date_position(rows, row);
+        if (position == ROW_NONE) {
+            assert_true(rows->published[row] == DATE_NONE);
+            undated++;
+            continue;
+        }
+        assert_int_equal(rows->by_date[position], row);
+        assert_int_equal(bit_at(slice->shared->dead_by_date[position / 64], position), row % 4 == 0);
+        assert_int_equal(bit_at(slice->copies_by_date[position / 64], position), row % 3 == 2);
+        assert_false(bit_at(old->copies_by_date[position / 64], position));
+    }
+    assert_int_equal(rows->count - undated, rows->dated);
+    assert_true(undated > 0);
+    slice_release(slice);
+    free(originals);
 }
 
 static void views_begin_as_they_were_written(void **state)
@@ -268,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_row_lives_until_the_revision_that_killed_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_row_dies_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dead_rows_and_copies_are_marked_by_date, set_up, tear_down),
         cmocka_unit_test_setup_teardown(views_begin_as_they_were_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_are_shared_with_new_features, set_up, tear_down),
         cmocka_unit_test_setup_teardown(features_of_other_rows_are_refused, set_up, tear_down),

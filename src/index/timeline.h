@@ -1,0 +1,55 @@
+/*
+ * timeline.h - the names of a slice's articles (tags and entities) by time: one bucket for each article, in
+ * the order of their dates, and turned round, the buckets of each name.
+ *
+ * A bucket's number is the article's position in rows->by_date. So what was published in a time span is a
+ * range of positions, its names are one piece of memory, and how often one name appears in the span is the
+ * distance of two places in its list. Made when the slice is, with the features whose image holds it.
+ *
+ * Reading: any thread. Building: one thread.
+ */
+#ifndef STORYD_INDEX_TIMELINE_H
+#define STORYD_INDEX_TIMELINE_H
+
+#include "index/image.h"
+
+#include <stdbool.h>
+
+/* An entry of a name's list, 4 bytes: the position in the upper 24 bits, the name's weight in that article's
+ * vector in the lower 8. */
+#define TIMELINE_POSITION(entry) ((entry) >> 8)
+#define TIMELINE_WEIGHT(entry) ((entry)&0xffU)
+
+struct timeline {
+    const uint32_t *starts;      /* positions + 1: where the names of each stand in `names` */
+    const uint32_t *names;       /* numbers of features */
+    const uint32_t *list_starts; /* features + 1: where the list of each stands in `lists` */
+    const uint32_t *lists;       /* entries, oldest first */
+    uint32_t positions;          /* articles that have a date */
+};
+
+/* Sections of the image. */
+#define TIMELINE_SECTIONS 4
+
+/* Reads the sections from `first_section` on. False if they do not fit together or are not of so many
+ * features. */
+bool timeline_open(const struct image *image, uint32_t first_section, size_t features,
+                   struct timeline *timeline);
+
+/* Where the first entry of a name's list stands whose position is not below the given one: in
+ * [list_starts[feature], list_starts[feature + 1]]. */
+uint32_t timeline_find(const struct timeline *timeline, uint32_t feature, uint32_t position);
+
+/* The names of one article: features that are no key terms, and their weights. */
+struct timeline_bucket {
+    const uint32_t *numbers;
+    const uint8_t *weights;
+    uint32_t count;
+};
+
+/* Adds the sections. `bucket_of` gives the names of the article at a position. */
+void timeline_write(struct image_builder *image, uint32_t positions, size_t features,
+                    struct timeline_bucket (*bucket_of)(const void *context, uint32_t position),
+                    const void *context);
+
+#endif

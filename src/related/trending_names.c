@@ -1,0 +1,177 @@
+#include "related/trending_names.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+/* ---- counts ---- */
+
+static void counts_prepare(struct feature_counts *counts, const struct features *features)
+{
+    if (features->terms.count > counts->capacity) {
+        free(counts->counts);
+        counts->capacity = features->terms.count;
+        counts->counts = memory_zeroed(counts->capacity, sizeof *counts->counts);
+    }
+    counts->touched_count = 0;
+}
+
+/* So many that each feature may be touched once. */
+static void counts_reserve(struct feature_counts *counts, size_t more)
+{
+    counts->touched = memory_grow(counts->touched, &counts->touched_capacity, counts->touched_count + more,
+                                  sizeof *counts->touched);
+}
+
+static void counts_add(struct feature_counts *counts, uint32_t number, uint32_t articles)
+{
+    if (counts->counts[number] == 0)
+        counts->touched[counts->touched_count++] = number;
+    counts->counts[number] += articles;
+}
+
+static void counts_clear(struct feature_counts *counts)
+{
+    for (size_t i = 0; i < counts->touched_count; i++)
+        counts->counts[counts->touched[i]] = 0;
+    counts->touched_count = 0;
+}
+
+static void counts_release(struct feature_counts *counts)
+{
+    free(counts->counts);
+    free(counts->touched);
+}
+
+void trending_names_release(struct trending_names *names)
+{
+    counts_release(&names->main);
+    counts_release(&names->other);
+    free(names->candidates);
+}
+
+/* ---- names of the window ---- */
+
+/* Names of neighbouring articles stand one behind the other. */
+static void count_window(struct feature_counts *counts, const struct date_span *span)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    uint32_t first;
+    uint32_t end = span->window;
+    counts_prepare(counts, &span->slice->features);
+    counts_reserve(counts, timeline->starts[span->end] - timeline->starts[span->window]);
+    while (date_span_run(span, end, span->end, &first, &end))
+        for (uint32_t i = timeline->starts[first]; i < timeline->starts[end]; i++)
+            counts_add(counts, timeline->names[i], 1);
+}
+
+static void add_candidate(struct trending_names *names, const struct features *features, uint32_t number,
+                          uint32_t window)
+{
+    names->candidates =
+        memory_grow(names->candidates, &names->capacity, names->count + 1, sizeof *names->candidates);
+    names->candidates[names->count++] =
+        (struct trending_candidate){.features = features, .number = number, .window = window};
+}
+
+/* The names that the main slice does not have: the first of the candidates, by their terms' numbers. */
+static void add_stranger(struct trending_names *names, struct dictionary_builder *strangers,
+                         const struct features *features, uint32_t number, uint32_t window)
+{
+    size_t length;
+    const char *term = dictionary_term(&features->terms, number, &length);
+    uint32_t known = dictionary_builder_add(strangers, term, length, "", 0);
+    if (known == names->count)
+        add_candidate(names, features, number, 0);
+    names->candidates[known].window += window;
+}
+
+/* Adds the names of a slice that is not the main one. */
+static void join_other(struct trending_names *names, const struct features *features,
+                       const struct features *main, struct dictionary_builder *strangers)
+{
+    counts_reserve(&names->main, names->other.touched_count);
+    for (size_t i = 0; i < names->other.touched_count; i++) {
+        uint32_t number = names->other.touched[i];
+        uint32_t articles = names->other.counts[number];
+        size_t length;
+        const char *term = dictionary_term(&features->terms, number, &length);
+        uint32_t in_main = features_find(main, term, length, hash_bytes(term, length));
+        if (in_main == DICTIONARY_NONE)
+            add_stranger(names, strangers, features, number, articles);
+        else
+            counts_add(&names->main, in_main, articles);
+    }
+}
+
+/* The slice with the most articles in the window; NULL if there are none. */
+static const struct date_span *main_span(const struct trending_rows *rows)
+{
+    const struct date_span *found = NULL;
+    for (size_t i = 0; i < rows->span_count; i++) {
+        const struct date_span *span = &rows->spans[i];
+        if (span->end > span->window &&
+            (found == NULL || span->end - span->window > found->end - found->window))
+            found = span;
+    }
+    return found;
+}
+
+static bool is_wanted(const struct trending_query *query, const struct features *features, uint32_t number,
+                      uint32_t window)
+{
+    return window >= query->min_articles && query->kinds[features->kinds[number]];
+}
+
+/* Of the strangers those that are wanted stay, those of the main slice come behind them. */
+static void choose_wanted(struct trending_names *names, const struct trending_query *query,
+                          const struct features *main)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        const struct trending_candidate *candidate = &names->candidates[i];
+        if (is_wanted(query, candidate->features, candidate->number, candidate->window))
+            names->candidates[kept++] = *candidate;
+    }
+    names->count = kept;
+    for (size_t i = 0; i < names->main.touched_count; i++) {
+        uint32_t number = names->main.touched[i];
+        uint32_t window = names->main.counts[number];
+        if (is_wanted(query, main, number, window))
+            add_candidate(names, main, number, window);
+    }
+}
+
+void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
+                         const struct trending_query *query)
+{
+    const struct date_span *main = main_span(rows);
+    names->count = 0;
+    if (main == NULL)
+        return;
+    const struct features *features = &main->slice->features;
+    struct dictionary_builder strangers;
+    dictionary_builder_init(&strangers);
+    count_window(&names->main, main);
+    for (size_t i = 0; i < rows->span_count; i++) {
+        const struct date_span *span = &rows->spans[i];
+        if (span == main || span->window == span->end)
+            continue;
+        count_window(&names->other, span);
+        join_other(names, &span->slice->features, features, &strangers);
+        counts_clear(&names->other);
+    }
+    choose_wanted(names, query, features);
+    counts_clear(&names->main);
+    dictionary_builder_release(&strangers);
+}
+
+uint32_t trending_number_in(const struct trending_candidate *candidate, const struct features *features)
+{
+    if (candidate->features == features)
+        return candidate->number;
+    size_t length;
+    const char *term = dictionary_term(&candidate->features->terms, candidate->number, &length);
+    return features_find(features, term, length, hash_bytes(term, length));
+}

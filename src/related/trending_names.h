@@ -1,0 +1,47 @@
+/*
+ * trending_names.h - which names appear in TRENDING's window, and in how many of its articles.
+ *
+ * The same name has another number in each slice; its term tells. Numbers of the slice with the most articles
+ * in the window are counted in place, those of the others are looked up there. One thread at a time.
+ */
+#ifndef STORYD_RELATED_TRENDING_NAMES_H
+#define STORYD_RELATED_TRENDING_NAMES_H
+
+#include "related/trending_rows.h"
+
+/* A name that appears in the window. */
+struct trending_candidate {
+    const struct features *features; /* of a slice that has it */
+    uint32_t number;                 /* there */
+    uint32_t window;                 /* articles in it */
+    uint32_t baseline;               /* articles in it, once it was counted */
+    double score;
+};
+
+/* By the features of one slice; all zero when not in use. */
+struct feature_counts {
+    uint32_t *counts;
+    size_t capacity;
+    uint32_t *touched; /* whose count is not zero */
+    size_t touched_capacity;
+    size_t touched_count;
+};
+
+/* Zero-initialise; trending_names_release(). */
+struct trending_names {
+    struct feature_counts main;
+    struct feature_counts other;
+    struct trending_candidate *candidates;
+    size_t capacity;
+    size_t count;
+};
+void trending_names_release(struct trending_names *names);
+
+/* Finds the names of the query's kinds that enough articles of the window have. */
+void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
+                         const struct trending_query *query);
+
+/* The candidate's number in a slice; DICTIONARY_NONE if it does not have it. */
+uint32_t trending_number_in(const struct trending_candidate *candidate, const struct features *features);
+
+#endif
