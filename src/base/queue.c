@@ -154,6 +154,16 @@ void *queue_watch(struct queue *queue, int64_t watch)
     return taken == 1 ? item : NULL;
 }
 
+void *queue_look(struct queue *queue, int64_t watch)
+{
+    void *item = NULL;
+    pthread_mutex_lock(&queue->lock);
+    watch_for_item(queue, watch);
+    size_t taken = take(queue, &item, 1);
+    pthread_mutex_unlock(&queue->lock);
+    return taken == 1 ? item : NULL;
+}
+
 void *queue_try_pop(struct queue *queue)
 {
     void *item = NULL;

@@ -33,6 +33,9 @@ void *queue_pop(struct queue *queue, int64_t deadline);
  * does so at a time. */
 void *queue_watch(struct queue *queue, int64_t watch);
 
+/* The same, but gives up after looking: NULL. */
+void *queue_look(struct queue *queue, int64_t watch);
+
 /* Like queue_pop, but takes all that waits, at most `limit`; returns how many were stored in `items`. */
 size_t queue_pop_many(struct queue *queue, void **items, size_t limit, int64_t deadline);
 

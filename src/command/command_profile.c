@@ -1,10 +1,11 @@
-/* command_profile.c - PROFILE: checked here, written by the committer, answered from its thread. */
+/* command_profile.c - PROFILE: checked here, written by the committer, answered from its
+ * thread or its answerer's. */
 #include "command/handlers.h"
 #include "daemon/service.h"
 
 #include <string.h>
 
-/* On the committer's thread. */
+/* On the committer's thread or its answerer's. */
 static void written(struct write *write)
 {
     struct request *request = write->context;

@@ -10,11 +10,20 @@
 
 #define FIRST_MEASURED 4 /* times the names asked for */
 
+/* A candidate that may be shown. */
+struct choice {
+    const struct trending_candidate *candidate;
+    const char *display;
+    size_t length;
+};
+
 struct trending_scratch {
     struct trending_rows rows;
     struct trending_names candidates;
     double *scores;
     size_t score_capacity;
+    struct choice *choices;
+    size_t choice_capacity;
     struct trending_name *names;
     size_t name_capacity;
 };
@@ -31,6 +40,7 @@ void trending_scratch_free(struct trending_scratch *scratch)
     trending_rows_release(&scratch->rows);
     trending_names_release(&scratch->candidates);
     free(scratch->scores);
+    free(scratch->choices);
     free(scratch->names);
     free(scratch);
 }
@@ -144,18 +154,24 @@ static uint32_t level_of(const struct trending_names *names, size_t wanted)
     return level;
 }
 
-static void measure_from(struct measuring *measuring, uint32_t level)
+#define MEASURED_UNCHECKED 1024 /* a fraction of a millisecond */
+
+static int measure_from(struct measuring *measuring, uint32_t level, struct error *error)
 {
     struct trending_names *names = &measuring->scratch->candidates;
+    size_t measured = 0;
     for (size_t i = 0; i < names->count; i++) {
         struct trending_candidate *candidate = &names->candidates[i];
         if (candidate->window < level || candidate->window >= measuring->level)
             continue;
+        if (measured++ % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
+            return -1;
         candidate->baseline = count_baseline(measuring->scratch, candidate);
         candidate->score = trending_score(candidate->window, (double)measuring->result->window,
                                           candidate->baseline, (double)measuring->result->baseline);
     }
     measuring->level = level;
+    return 0;
 }
 
 static int compare_scores(const void *left, const void *right)
@@ -196,19 +212,24 @@ static int measure(struct measuring *measuring, struct error *error)
     const struct trending_names *names = &measuring->scratch->candidates;
     measuring->level = most_in_window(names) + 1;
     for (size_t wanted = measuring->query->limit * FIRST_MEASURED; measuring->level > 1; wanted *= 4) {
-        measure_from(measuring, level_of(names, wanted));
-        find_least(measuring);
-        if (trending_check_deadline(measuring->query, error) != 0)
+        if (measure_from(measuring, level_of(names, wanted), error) != 0)
             return -1;
+        find_least(measuring);
         if (measuring->least > 0)
             break;
     }
-    measure_from(measuring, lowest_level(measuring));
+    if (measure_from(measuring, lowest_level(measuring), error) != 0)
+        return -1;
     find_least(measuring);
     return 0;
 }
 
 /* ---- how a name is written ---- */
+
+static uint8_t kind_of(const struct trending_candidate *candidate)
+{
+    return candidate->features->kinds[candidate->number];
+}
 
 /* As in the first slice that has it in the window. */
 static void find_display(const struct trending_scratch *scratch, const struct trending_candidate *candidate,
@@ -232,49 +253,55 @@ static void find_display(const struct trending_scratch *scratch, const struct tr
     *text = dictionary_display(&features->terms, number, length);
 }
 
-/* Figures and text; no articles yet. */
-static void describe(const struct trending_scratch *scratch, const struct trending_candidate *candidate,
-                     struct trending_name *name)
+static int compare_choices(const void *left, const void *right)
 {
-    size_t length;
-    find_display(scratch, candidate, &name->display, &length);
-    name->display_length = (uint32_t)length;
-    name->kind = candidate->features->kinds[candidate->number];
-    name->window = candidate->window;
-    name->baseline = candidate->baseline;
-    name->score = candidate->score;
-    name->article_count = 0;
-    name->candidate = candidate;
+    const struct choice *a = left;
+    const struct choice *b = right;
+    double scores[2] = {a->candidate->score, b->candidate->score};
+    if (scores[0] > scores[1] || scores[0] < scores[1])
+        return scores[0] > scores[1] ? -1 : 1;
+    int order = memcmp(a->display, b->display, a->length < b->length ? a->length : b->length);
+    if (order != 0 || a->length != b->length)
+        return order != 0 ? order : a->length > b->length ? 1 : -1;
+    return (int)kind_of(a->candidate) - (int)kind_of(b->candidate);
 }
 
-static int compare_names(const void *left, const void *right)
-{
-    const struct trending_name *a = left;
-    const struct trending_name *b = right;
-    if (a->score > b->score || a->score < b->score)
-        return a->score > b->score ? -1 : 1;
-    uint32_t shorter = a->display_length < b->display_length ? a->display_length : b->display_length;
-    int order = memcmp(a->display, b->display, shorter);
-    if (order != 0 || a->display_length != b->display_length)
-        return order != 0 ? order : a->display_length > b->display_length ? 1 : -1;
-    return (int)a->kind - (int)b->kind;
-}
-
-/* Those that are among the best, or as good as the last of them, in order. */
-static size_t name_best(struct trending_scratch *scratch, double least, size_t limit)
+/* Those that are among the best, or as good as the last of them, in order: how many are among the best. */
+static size_t choose_best(struct trending_scratch *scratch, double least, size_t limit)
 {
     const struct trending_names *names = &scratch->candidates;
     size_t count = 0;
     for (size_t i = 0; i < names->count; i++) {
-        if (names->candidates[i].score <= 0 || names->candidates[i].score < least)
+        const struct trending_candidate *candidate = &names->candidates[i];
+        if (candidate->score <= 0 || candidate->score < least)
             continue;
-        scratch->names =
-            memory_grow(scratch->names, &scratch->name_capacity, count + 1, sizeof *scratch->names);
-        describe(scratch, &names->candidates[i], &scratch->names[count++]);
+        scratch->choices =
+            memory_grow(scratch->choices, &scratch->choice_capacity, count + 1, sizeof *scratch->choices);
+        struct choice *choice = &scratch->choices[count++];
+        choice->candidate = candidate;
+        find_display(scratch, candidate, &choice->display, &choice->length);
     }
     if (count != 0)
-        qsort(scratch->names, count, sizeof *scratch->names, compare_names);
+        qsort(scratch->choices, count, sizeof *scratch->choices, compare_choices);
     return count < limit ? count : limit;
+}
+
+/* Figures and text of the best; no series and articles yet. */
+static void describe_best(struct trending_scratch *scratch, size_t count)
+{
+    scratch->names = memory_grow(scratch->names, &scratch->name_capacity, count, sizeof *scratch->names);
+    for (size_t i = 0; i < count; i++) {
+        const struct choice *choice = &scratch->choices[i];
+        struct trending_name *name = &scratch->names[i];
+        name->display = choice->display;
+        name->display_length = (uint32_t)choice->length;
+        name->kind = kind_of(choice->candidate);
+        name->window = choice->candidate->window;
+        name->baseline = choice->candidate->baseline;
+        name->score = choice->candidate->score;
+        memset(name->series, 0, sizeof name->series);
+        name->article_count = 0;
+    }
 }
 
 /* ---- series and articles ---- */
@@ -335,8 +362,6 @@ static void add_series(struct trending_name *name, const struct dated_list *list
 static void find_details(struct trending_scratch *scratch, const struct trending_query *query,
                          const struct trending_result *result)
 {
-    for (size_t i = 0; i < result->count; i++)
-        memset(scratch->names[i].series, 0, sizeof scratch->names[i].series);
     for (size_t i = 0; i < scratch->rows.span_count; i++) {
         const struct date_span *span = &scratch->rows.spans[i];
         uint32_t ends[TRENDING_STEPS];
@@ -345,7 +370,7 @@ static void find_details(struct trending_scratch *scratch, const struct trending
         for (size_t j = 0; j < result->count; j++) {
             struct trending_name *name = &scratch->names[j];
             struct dated_list list;
-            if (!find_list(name->candidate, span, &list))
+            if (!find_list(scratch->choices[j].candidate, span, &list))
                 continue;
             add_series(name, &list, ends);
             offer_articles(name, &list, query, result);
@@ -367,7 +392,10 @@ static int find_trending(struct trending_scratch *scratch, const struct trending
         return 0;
     if (trending_check_deadline(query, error) != 0 || measure(&measuring, error) != 0)
         return -1;
-    result->count = name_best(scratch, measuring.least, query->limit);
+    result->count = choose_best(scratch, measuring.least, query->limit);
+    if (trending_check_deadline(query, error) != 0)
+        return -1;
+    describe_best(scratch, result->count);
     find_details(scratch, query, result);
     result->names = scratch->names;
     return 0;

@@ -3,10 +3,10 @@
  *
  * What is counted is the slices' timelines: time buckets that are kept while indexing (index/timeline.h). The
  * names of the window are counted, then those are compared with the baseline that can still be among the
- * best: however large the index is, and nearly however much is published, and no text is read. The score is
- * the signed root of the log-likelihood ratio of two Poisson rates (Dunning 1993, "Accurate methods for the
- * statistics of surprise and coincidence"). With a articles in a window of w days, b in a baseline of v days,
- * and one article more spread evenly over both, so that a single article against nothing says little:
+ * best: the time depends on the names of the window, not on how large the index is, and no text is read. The
+ * score is the signed root of the log-likelihood ratio of two Poisson rates (Dunning 1993, "Accurate methods
+ * for the statistics of surprise and coincidence"). With a articles in a window of w days, b in a baseline of
+ * v days, and one article more spread evenly over both, so that a single article against nothing says little:
  *
  *     a' = a + w/(w+v)    b' = b + v/(w+v)    n = a' + b'
  *     score = sqrt(2 (a' ln(a' (w+v) / (n w)) + b' ln(b' (w+v) / (n v))))    where a/w > b/v, else 0
@@ -56,7 +56,6 @@ struct trending_name {
     struct trending_article
         articles[TRENDING_ARTICLES_MAX]; /* of the window, those most about the name first */
     size_t article_count;
-    const struct trending_candidate *candidate; /* trending.c's own */
 };
 
 struct trending_result {

@@ -17,7 +17,7 @@ static void counts_prepare(struct feature_counts *counts, const struct features 
     counts->touched_count = 0;
 }
 
-/* So many that each feature may be touched once. */
+/* Room for so many more touched features. */
 static void counts_reserve(struct feature_counts *counts, size_t more)
 {
     counts->touched = memory_grow(counts->touched, &counts->touched_capacity, counts->touched_count + more,
@@ -59,8 +59,10 @@ static void count_window(struct feature_counts *counts, const struct date_span *
     const struct timeline *timeline = &span->slice->features.timeline;
     uint32_t first;
     uint32_t end = span->window;
+    size_t names = timeline->starts[span->end] - timeline->starts[span->window];
+    size_t features = span->slice->features.terms.count;
     counts_prepare(counts, &span->slice->features);
-    counts_reserve(counts, timeline->starts[span->end] - timeline->starts[span->window]);
+    counts_reserve(counts, names < features ? names : features);
     while (date_span_run(span, end, span->end, &first, &end))
         for (uint32_t i = timeline->starts[first]; i < timeline->starts[end]; i++)
             counts_add(counts, timeline->names[i], 1);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/queue.h"
 #include "base/thread.h"
+#include "store/answerer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ struct committer {
     _Atomic uint64_t head;
     atomic_bool stopping;
     pthread_t thread;
+    struct answerer *answerer; /* NULL: the committer answers all writes itself */
 
     /* the thread's own */
     struct write **group;
@@ -228,13 +230,25 @@ static void add_to_group(struct committer *committer, struct write *write)
     committer->queued_bytes -= write->bytes;
 }
 
+static void maintain(struct committer *committer, bool idle)
+{
+    static struct log_limit limit;
+    struct error error = ERROR_INIT;
+    if (store_maintain(committer->writer, idle, &error) != 0)
+        log_limited(&limit, "%s", error.message);
+}
+
 /* Waits for a group's first write. False: stopped, nothing is left. */
 static bool take_first(struct committer *committer)
 {
     struct write *write = committer->held_over;
     committer->held_over = NULL;
     if (write == NULL)
+        write = queue_look(committer->queue, committer->options.watch);
+    if (write == NULL) {
+        maintain(committer, true);
         write = queue_pop(committer->queue, 0);
+    }
     committer->group_bytes = 0;
     if (write != NULL)
         add_to_group(committer, write);
@@ -247,7 +261,7 @@ static bool take_another(struct committer *committer)
 {
     if (committer->group_count == committer->options.group_writes)
         return false;
-    struct write *write = queue_pop_series(committer->queue, committer->options.series_watch);
+    struct write *write = queue_pop_series(committer->queue, committer->options.watch);
     if (write == NULL)
         return false;
     if (committer->group_bytes + write->bytes > committer->options.group_bytes) {
@@ -317,23 +331,11 @@ static void publish_views(const struct committer *committer)
     }
 }
 
-static void say_answering(const struct committer *committer, bool begins)
-{
-    if (committer->options.answering != NULL)
-        committer->options.answering(committer->options.context, begins);
-}
-
 static void answer_group(struct committer *committer)
 {
-    say_answering(committer, true);
-    for (size_t i = 0; i < committer->group_count; i++) {
-        struct write *write = committer->group[i];
-        if (write->done != NULL)
-            write->done(write);
-        else
-            write_free(write);
-    }
-    say_answering(committer, false);
+    bool apart = committer->answerer != NULL && committer->group_count >= committer->options.answer_apart;
+    if (!apart || !answerer_give(committer->answerer, committer->group, committer->group_count))
+        answer_writes(&committer->options, committer->group, committer->group_count);
     committer->group_count = 0;
 }
 
@@ -362,12 +364,7 @@ static void *committer_run(void *argument)
     thread_begin("storyd-commit", THREAD_PROMPT);
     while (take_first(committer)) {
         commit_group(committer);
-        struct error error = ERROR_INIT;
-        bool idle = committer->held_over == NULL && queue_length(committer->queue) == 0;
-        if (store_maintain(committer->writer, idle, &error) != 0) {
-            static struct log_limit limit;
-            log_limited(&limit, "%s", error.message);
-        }
+        maintain(committer, false);
     }
     return NULL;
 }
@@ -376,6 +373,7 @@ static void *committer_run(void *argument)
 
 static void committer_free(struct committer *committer)
 {
+    answerer_stop(committer->answerer); /* answers may look at the committer */
     queue_free(committer->queue);
     free(committer->group);
     forget_doubtful(committer);
@@ -396,6 +394,11 @@ int committer_start(struct store_writer *writer, const struct committer_options 
     committer->queue = queue_new(options->queue_writes);
     committer->group = memory_zeroed(committer->options.group_writes, sizeof(struct write *));
     committer->head = store_writer_head(writer);
+    if (committer->options.answer_apart != 0 &&
+        answerer_start(&committer->options, &committer->answerer, error) != 0) {
+        committer_free(committer);
+        return -1;
+    }
     int code = pthread_create(&committer->thread, NULL, committer_run, committer);
     if (code != 0) {
         committer_free(committer);
@@ -439,7 +442,7 @@ void committer_release(struct committer *committer)
  * given up looking, or not look at all, the end of the series wakes it. */
 static bool push(struct committer *committer, struct write *write)
 {
-    bool quietly = held.holding && (held.pushed || committer->options.series_watch == 0);
+    bool quietly = held.holding && (held.pushed || committer->options.watch == 0);
     bool pushed = quietly ? queue_push_quietly(committer->queue, write) : queue_push(committer->queue, write);
     held.pushed = held.pushed || (pushed && held.holding);
     return pushed;

@@ -80,8 +80,8 @@ int store_remove_profile(struct store_writer *writer, int kind, const char *key,
 int store_commit(struct store_writer *writer, struct error *error);
 void store_rollback(struct store_writer *writer);
 
-/* Checkpoints when the write-ahead log is larger than a limit (16 MB when `idle`, 32 MB always); call
- * between groups. */
+/* Checkpoints when more of the write-ahead log is not yet in the database than a limit (4 MB when `idle`,
+ * else 16 MB), and starts the log anew when it is larger than 32 MB; call between groups. */
 int store_maintain(struct store_writer *writer, bool idle, struct error *error);
 
 uint64_t store_writer_head(const struct store_writer *writer); /* the newest committed revision; 0 = empty */
