@@ -25,18 +25,69 @@ bool timeline_open(const struct image *image, uint32_t first_section, size_t fea
            entries == names;
 }
 
-uint32_t timeline_find(const struct timeline *timeline, uint32_t feature, uint32_t position)
+/* Between two places of which the first is known to be before the position. */
+static uint32_t find_between(const uint32_t *lists, uint32_t low, uint32_t high, uint32_t position)
 {
-    uint32_t low = timeline->list_starts[feature];
-    uint32_t high = timeline->list_starts[feature + 1];
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (TIMELINE_POSITION(timeline->lists[middle]) < position)
+        if (TIMELINE_POSITION(lists[middle]) < position)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+uint32_t timeline_find_from(const struct timeline *timeline, uint32_t feature, uint32_t from,
+                            uint32_t position)
+{
+    const uint32_t *lists = timeline->lists;
+    uint32_t end = timeline->list_starts[feature + 1];
+    uint32_t step = 1;
+    while (end - from > step && TIMELINE_POSITION(lists[from + step]) < position) {
+        from += step;
+        step *= 2;
+    }
+    return find_between(lists, from, end - from > step ? from + step : end, position);
+}
+
+/* Where the position would be if the name's articles were spread evenly; the list is not empty. */
+static uint32_t guess_place(const struct timeline *timeline, uint32_t feature, uint32_t position)
+{
+    uint32_t start = timeline->list_starts[feature];
+    uint64_t length = timeline->list_starts[feature + 1] - start;
+    return start + (uint32_t)(length * position / (timeline->positions + UINT64_C(1)));
+}
+
+void timeline_prefetch_start(const struct timeline *timeline, uint32_t feature)
+{
+    __builtin_prefetch(&timeline->list_starts[feature]);
+}
+
+void timeline_prefetch_place(const struct timeline *timeline, uint32_t feature, uint32_t position)
+{
+    __builtin_prefetch(&timeline->lists[guess_place(timeline, feature, position)]);
+}
+
+/* Steps of growing width from a guess (Perl, Itai and Avni 1978; Bentley and Yao 1976): mostly within a line
+ * of memory or two. */
+uint32_t timeline_find(const struct timeline *timeline, uint32_t feature, uint32_t position)
+{
+    const uint32_t *lists = timeline->lists;
+    uint32_t start = timeline->list_starts[feature];
+    uint32_t end = timeline->list_starts[feature + 1];
+    if (start == end)
+        return start;
+    uint32_t guess = guess_place(timeline, feature, position);
+    if (TIMELINE_POSITION(lists[guess]) < position)
+        return timeline_find_from(timeline, feature, guess, position);
+    uint32_t step = 1;
+    uint32_t high = guess; /* not before the position */
+    while (high - start >= step && TIMELINE_POSITION(lists[high - step]) >= position) {
+        high -= step;
+        step *= 2;
+    }
+    return find_between(lists, high - start >= step ? high - step : start, high, position);
 }
 
 /* ---- writing ---- */

@@ -68,9 +68,9 @@ static bool find_list(const struct trending_candidate *candidate, const struct d
         .span = span,
         .lists = timeline->lists,
         .first = timeline_find(timeline, number, span->start),
-        .window = timeline_find(timeline, number, span->window),
-        .end = timeline_find(timeline, number, span->end),
     };
+    list->window = timeline_find_from(timeline, number, list->first, span->window);
+    list->end = timeline_find_from(timeline, number, list->window, span->end);
     return list->first != list->end;
 }
 
@@ -79,21 +79,25 @@ static bool counts(const struct dated_list *list, uint32_t at)
     return date_span_counts(list->span, TIMELINE_POSITION(list->lists[at]));
 }
 
+/* Counts back from the window, up to one more than `most`. */
 static uint32_t count_baseline(const struct trending_scratch *scratch,
-                               const struct trending_candidate *candidate)
+                               const struct trending_candidate *candidate, uint32_t most)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < scratch->rows.span_count; i++) {
+    for (size_t i = 0; i < scratch->rows.span_count && count <= most; i++) {
         const struct date_span *span = &scratch->rows.spans[i];
-        struct dated_list list;
-        if (span->start == span->window || !find_list(candidate, span, &list))
+        const struct timeline *timeline = &span->slice->features.timeline;
+        uint32_t number = span->start != span->window ? trending_number_in(candidate, &span->slice->features)
+                                                      : DICTIONARY_NONE;
+        if (number == DICTIONARY_NONE)
             continue;
-        if (span->left_out == 0) {
-            count += list.window - list.first;
-            continue;
+        uint32_t first = timeline->list_starts[number];
+        for (uint32_t at = timeline_find(timeline, number, span->window); at > first && count <= most; at--) {
+            uint32_t position = TIMELINE_POSITION(timeline->lists[at - 1]);
+            if (position < span->start)
+                break;
+            count += date_span_counts(span, position);
         }
-        for (uint32_t at = list.first; at < list.window; at++)
-            count += counts(&list, at);
     }
     return count;
 }
@@ -123,12 +127,15 @@ double trending_score(uint32_t window_articles, double window, uint32_t baseline
  * are measured from the most frequent of the window down, until so many have been found that no other can be
  * among the best: how many articles there are hardly matters then.
  */
+#define MOST_KNOWN 32
+
 struct measuring {
     struct trending_scratch *scratch;
     const struct trending_query *query;
     const struct trending_result *result;
-    uint32_t level; /* those with so many in the window are measured */
-    double least;   /* what the last of the best has so far; 0: there are not so many */
+    uint32_t level;            /* those with so many in the window are measured */
+    double least;              /* what the last of the best has so far; 0: there are not so many */
+    uint32_t most[MOST_KNOWN]; /* see most_in_baseline(); 0: not known, else plus 1 */
 };
 
 static uint32_t most_in_window(const struct trending_names *names)
@@ -154,7 +161,35 @@ static uint32_t level_of(const struct trending_names *names, size_t wanted)
     return level;
 }
 
+/* With how many articles in the baseline a name can still be among the best. UINT32_MAX: one that is frequent
+ * in the window is counted in any case. */
+static uint32_t most_in_baseline(struct measuring *measuring, uint32_t window)
+{
+    if (window >= MOST_KNOWN || measuring->least <= 0)
+        return UINT32_MAX;
+    uint32_t *known = &measuring->most[window];
+    if (*known == 0)
+        for (*known = 1; trending_score(window, (double)measuring->result->window, *known,
+                                        (double)measuring->result->baseline) >= measuring->least;)
+            ++*known;
+    return *known - 1;
+}
+
 #define MEASURED_UNCHECKED 1024 /* a fraction of a millisecond */
+
+#define FETCHED_AHEAD 8 /* candidates: their lists lie all over a large file */
+
+static void fetch_ahead(const struct trending_names *names, size_t at)
+{
+    if (at + 2 * (size_t)FETCHED_AHEAD < names->count) {
+        const struct trending_candidate *later = &names->candidates[at + 2 * (size_t)FETCHED_AHEAD];
+        timeline_prefetch_start(&trending_features(later)->timeline, later->number);
+    }
+    if (at + FETCHED_AHEAD < names->count) {
+        const struct trending_candidate *next = &names->candidates[at + FETCHED_AHEAD];
+        timeline_prefetch_place(&trending_features(next)->timeline, next->number, next->span->window);
+    }
+}
 
 static int measure_from(struct measuring *measuring, uint32_t level, struct error *error)
 {
@@ -162,13 +197,16 @@ static int measure_from(struct measuring *measuring, uint32_t level, struct erro
     size_t measured = 0;
     for (size_t i = 0; i < names->count; i++) {
         struct trending_candidate *candidate = &names->candidates[i];
+        fetch_ahead(names, i);
         if (candidate->window < level || candidate->window >= measuring->level)
             continue;
         if (measured++ % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
             return -1;
-        candidate->baseline = count_baseline(measuring->scratch, candidate);
-        candidate->score = trending_score(candidate->window, (double)measuring->result->window,
-                                          candidate->baseline, (double)measuring->result->baseline);
+        uint32_t most = most_in_baseline(measuring, candidate->window);
+        candidate->baseline = count_baseline(measuring->scratch, candidate, most);
+        if (candidate->baseline <= most)
+            candidate->score = trending_score(candidate->window, (double)measuring->result->window,
+                                              candidate->baseline, (double)measuring->result->baseline);
     }
     measuring->level = level;
     return 0;
@@ -188,9 +226,9 @@ static void find_least(struct measuring *measuring)
     scratch->scores = memory_grow(scratch->scores, &scratch->score_capacity, scratch->candidates.count,
                                   sizeof *scratch->scores);
     for (size_t i = 0; i < scratch->candidates.count; i++)
-        if (scratch->candidates.candidates[i].score > 0)
+        if (scratch->candidates.candidates[i].score > 0 &&
+            scratch->candidates.candidates[i].score >= measuring->least)
             scratch->scores[count++] = scratch->candidates.candidates[i].score;
-    measuring->least = 0;
     if (count < measuring->query->limit)
         return;
     qsort(scratch->scores, count, sizeof *scratch->scores, compare_scores);
@@ -228,14 +266,14 @@ static int measure(struct measuring *measuring, struct error *error)
 
 static uint8_t kind_of(const struct trending_candidate *candidate)
 {
-    return candidate->features->kinds[candidate->number];
+    return trending_features(candidate)->kinds[candidate->number];
 }
 
 /* As in the first slice that has it in the window. */
 static void find_display(const struct trending_scratch *scratch, const struct trending_candidate *candidate,
                          const char **text, size_t *length)
 {
-    const struct features *features = candidate->features;
+    const struct features *features = trending_features(candidate);
     uint32_t number = candidate->number;
     for (size_t i = 0; i < scratch->rows.span_count; i++) {
         struct dated_list list;
@@ -383,7 +421,7 @@ static void find_details(struct trending_scratch *scratch, const struct trending
 static int find_trending(struct trending_scratch *scratch, const struct trending_query *query,
                          struct trending_result *result, struct error *error)
 {
-    struct measuring measuring = {scratch, query, result, 0, 0};
+    struct measuring measuring = {.scratch = scratch, .query = query, .result = result};
     if (trending_rows_find(&scratch->rows, query, result, error) != 0)
         return -1;
     trending_names_find(&scratch->candidates, &scratch->rows, query);

@@ -68,40 +68,41 @@ static void count_window(struct feature_counts *counts, const struct date_span *
             counts_add(counts, timeline->names[i], 1);
 }
 
-static void add_candidate(struct trending_names *names, const struct features *features, uint32_t number,
+static void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
                           uint32_t window)
 {
     names->candidates =
         memory_grow(names->candidates, &names->capacity, names->count + 1, sizeof *names->candidates);
     names->candidates[names->count++] =
-        (struct trending_candidate){.features = features, .number = number, .window = window};
+        (struct trending_candidate){.span = span, .number = number, .window = window};
 }
 
 /* The names that the main slice does not have: the first of the candidates, by their terms' numbers. */
 static void add_stranger(struct trending_names *names, struct dictionary_builder *strangers,
-                         const struct features *features, uint32_t number, uint32_t window)
+                         const struct date_span *span, uint32_t number, uint32_t window)
 {
     size_t length;
-    const char *term = dictionary_term(&features->terms, number, &length);
+    const char *term = dictionary_term(&span->slice->features.terms, number, &length);
     uint32_t known = dictionary_builder_add(strangers, term, length, "", 0);
     if (known == names->count)
-        add_candidate(names, features, number, 0);
+        add_candidate(names, span, number, 0);
     names->candidates[known].window += window;
 }
 
 /* Adds the names of a slice that is not the main one. */
-static void join_other(struct trending_names *names, const struct features *features,
+static void join_other(struct trending_names *names, const struct date_span *span,
                        const struct features *main, struct dictionary_builder *strangers)
 {
+    const struct dictionary *terms = &span->slice->features.terms;
     counts_reserve(&names->main, names->other.touched_count);
     for (size_t i = 0; i < names->other.touched_count; i++) {
         uint32_t number = names->other.touched[i];
         uint32_t articles = names->other.counts[number];
         size_t length;
-        const char *term = dictionary_term(&features->terms, number, &length);
+        const char *term = dictionary_term(terms, number, &length);
         uint32_t in_main = features_find(main, term, length, hash_bytes(term, length));
         if (in_main == DICTIONARY_NONE)
-            add_stranger(names, strangers, features, number, articles);
+            add_stranger(names, strangers, span, number, articles);
         else
             counts_add(&names->main, in_main, articles);
     }
@@ -128,19 +129,19 @@ static bool is_wanted(const struct trending_query *query, const struct features 
 
 /* Of the strangers those that are wanted stay, those of the main slice come behind them. */
 static void choose_wanted(struct trending_names *names, const struct trending_query *query,
-                          const struct features *main)
+                          const struct date_span *main)
 {
     size_t kept = 0;
     for (size_t i = 0; i < names->count; i++) {
         const struct trending_candidate *candidate = &names->candidates[i];
-        if (is_wanted(query, candidate->features, candidate->number, candidate->window))
+        if (is_wanted(query, trending_features(candidate), candidate->number, candidate->window))
             names->candidates[kept++] = *candidate;
     }
     names->count = kept;
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
         uint32_t window = names->main.counts[number];
-        if (is_wanted(query, main, number, window))
+        if (is_wanted(query, &main->slice->features, number, window))
             add_candidate(names, main, number, window);
     }
 }
@@ -161,19 +162,19 @@ void trending_names_find(struct trending_names *names, const struct trending_row
         if (span == main || span->window == span->end)
             continue;
         count_window(&names->other, span);
-        join_other(names, &span->slice->features, features, &strangers);
+        join_other(names, span, features, &strangers);
         counts_clear(&names->other);
     }
-    choose_wanted(names, query, features);
+    choose_wanted(names, query, main);
     counts_clear(&names->main);
     dictionary_builder_release(&strangers);
 }
 
 uint32_t trending_number_in(const struct trending_candidate *candidate, const struct features *features)
 {
-    if (candidate->features == features)
+    if (trending_features(candidate) == features)
         return candidate->number;
     size_t length;
-    const char *term = dictionary_term(&candidate->features->terms, candidate->number, &length);
+    const char *term = dictionary_term(&trending_features(candidate)->terms, candidate->number, &length);
     return features_find(features, term, length, hash_bytes(term, length));
 }

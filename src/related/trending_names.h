@@ -11,10 +11,10 @@
 
 /* A name that appears in the window. */
 struct trending_candidate {
-    const struct features *features; /* of a slice that has it */
-    uint32_t number;                 /* there */
-    uint32_t window;                 /* articles in it */
-    uint32_t baseline;               /* articles in it, once it was counted */
+    const struct date_span *span; /* of a slice that has it */
+    uint32_t number;              /* there */
+    uint32_t window;              /* articles in it */
+    uint32_t baseline;            /* articles in it, once it was counted */
     double score;
 };
 
@@ -40,6 +40,11 @@ void trending_names_release(struct trending_names *names);
 /* Finds the names of the query's kinds that enough articles of the window have. */
 void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
                          const struct trending_query *query);
+
+static inline const struct features *trending_features(const struct trending_candidate *candidate)
+{
+    return &candidate->span->slice->features;
+}
 
 /* The candidate's number in a slice; DICTIONARY_NONE if it does not have it. */
 uint32_t trending_number_in(const struct trending_candidate *candidate, const struct features *features);
