@@ -166,11 +166,7 @@ void *queue_look(struct queue *queue, int64_t watch)
 
 void *queue_try_pop(struct queue *queue)
 {
-    void *item = NULL;
-    pthread_mutex_lock(&queue->lock);
-    size_t taken = take(queue, &item, 1);
-    pthread_mutex_unlock(&queue->lock);
-    return taken == 1 ? item : NULL;
+    return queue_look(queue, 0);
 }
 
 void queue_series_begin(struct queue *queue)

@@ -1,11 +1,10 @@
-/* command_profile.c - PROFILE: checked here, written by the committer, answered from its
- * thread or its answerer's. */
+/* command_profile.c - PROFILE: checked here, written by the committer, answered from its thread. */
 #include "command/handlers.h"
 #include "daemon/service.h"
 
 #include <string.h>
 
-/* On the committer's thread or its answerer's. */
+/* On the committer's thread. */
 static void written(struct write *write)
 {
     struct request *request = write->context;

@@ -1,5 +1,5 @@
 /* command_write.c - PUT, PATCH, DELETE, VIEW: checked here, written by the committer, answered from its
- * thread or its answerer's. */
+ * thread. */
 #include "article/article.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -28,7 +28,7 @@ static void answer(struct request *request, struct json_writer *writer, uint64_t
     waiters_add(service->waiters, request, revision, clock_now() + wait_ms * NANOSECONDS_PER_MS);
 }
 
-/* On the committer's thread or its answerer's. */
+/* On the committer's thread. */
 static void written(struct write *write)
 {
     struct request *request = write->context;
@@ -137,7 +137,7 @@ struct deletion {
     json_t *missing;
     struct error error;
     bool failed;
-    pthread_mutex_t lock; /* the submitter, the committer and its answerer count */
+    pthread_mutex_t lock; /* the submitter and the committer both count */
 };
 
 static void deletion_finish(struct deletion *deletion)
@@ -170,8 +170,7 @@ static void deletion_count(struct deletion *deletion, const struct write *write,
         json_array_append_new(deletion->missing, json_string(write->id));
     else {
         deletion->deleted++;
-        if (write->revision > deletion->revision) /* a later group may be answered earlier */
-            deletion->revision = write->revision;
+        deletion->revision = write->revision;
     }
     bool last = ++deletion->answered == deletion->expected;
     pthread_mutex_unlock(&deletion->lock);

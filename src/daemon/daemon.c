@@ -350,15 +350,12 @@ static int open_index(struct daemon *daemon, struct error *error)
 }
 
 #define WRITE_WATCH (200 * NANOSECONDS_PER_US) /* a write takes a tenth of it to read */
-#define ANSWER_APART 24 /* writes: to answer these takes longer than to wake a thread */
 
 static int start_committer(struct daemon *daemon, struct error *error)
 {
     struct service *service = &daemon->service;
-    bool has_cores = sysconf(_SC_NPROCESSORS_ONLN) > 1;
     struct committer_options options = {
-        .watch = has_cores ? WRITE_WATCH : 0,
-        .answer_apart = has_cores ? ANSWER_APART : 0,
+        .watch = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? WRITE_WATCH : 0,
         .profiles = service->profiles,
         .queue_writes = (size_t)service->config->store_queue_writes,
         .queue_bytes = (size_t)service->config->store_queue_bytes,

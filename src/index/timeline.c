@@ -25,7 +25,8 @@ bool timeline_open(const struct image *image, uint32_t first_section, size_t fea
            entries == names;
 }
 
-/* Between two places of which the first is known to be before the position. */
+/* The first place from `low` on whose position is not below the given one; `high` if there is none before it.
+ */
 static uint32_t find_between(const uint32_t *lists, uint32_t low, uint32_t high, uint32_t position)
 {
     while (low < high) {

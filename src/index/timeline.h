@@ -40,14 +40,14 @@ bool timeline_open(const struct image *image, uint32_t first_section, size_t fea
  * [list_starts[feature], list_starts[feature + 1]]. */
 uint32_t timeline_find(const struct timeline *timeline, uint32_t feature, uint32_t position);
 
+/* The same, of places from `from` on, for a position near there. */
+uint32_t timeline_find_from(const struct timeline *timeline, uint32_t feature, uint32_t from,
+                            uint32_t position);
+
 /* Have the memory fetched that timeline_find() will most likely read: first where the name's list stands,
  * then, when that is there, the place in it. */
 void timeline_prefetch_start(const struct timeline *timeline, uint32_t feature);
 void timeline_prefetch_place(const struct timeline *timeline, uint32_t feature, uint32_t position);
-
-/* The same, of places from `from` on, for a position near there. */
-uint32_t timeline_find_from(const struct timeline *timeline, uint32_t feature, uint32_t from,
-                            uint32_t position);
 
 /* The names of one article: features that are no key terms, and their weights. */
 struct timeline_bucket {

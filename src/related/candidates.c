@@ -59,8 +59,8 @@ static bool is_excluded(const struct scorer *scorer, uint32_t row)
 {
     const struct related_query *query = scorer->query;
     return is_among(scorer->excluded, scorer->excluded_count, row) ||
-           (query->excluded_story_count != 0 && is_among(query->excluded_stories, query->excluded_story_count,
-                                                         copies_story(scorer->slice, row)));
+           (query->excluded_story_count != 0 &&
+            is_among(query->excluded_stories, query->excluded_story_count, copies_story(scorer->slice, row)));
 }
 
 /* Each column that is looked at is a line of memory that is far away: only those that are asked for. */

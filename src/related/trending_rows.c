@@ -240,14 +240,9 @@ static void leave_out_copies(struct trending_rows *rows)
 
 static void count_bits(struct trending_rows *rows)
 {
-    for (size_t i = 0; i < rows->span_count; i++) {
-        struct date_span *span = &rows->spans[i];
-        uint32_t count = 0;
-        for (size_t j = 0; j < span_words(span); j++)
-            count += (uint32_t)__builtin_popcountll(span->counts[j]);
-        span->left_out = span->end - span->start - count;
-        rows->count += count;
-    }
+    for (size_t i = 0; i < rows->span_count; i++)
+        for (size_t j = 0; j < span_words(&rows->spans[i]); j++)
+            rows->count += (uint64_t)__builtin_popcountll(rows->spans[i].counts[j]);
 }
 
 /* ---- the whole ---- */

@@ -18,8 +18,7 @@ struct date_span {
     uint32_t start;
     uint32_t window;
     uint32_t end;
-    uint64_t *counts;  /* bits by position, from that of start / 64 * 64 on */
-    uint32_t left_out; /* positions that do not count */
+    uint64_t *counts; /* bits by position, from that of start / 64 * 64 on */
 };
 
 /* Zero-initialise; trending_rows_release(). */

@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "base/queue.h"
 #include "base/thread.h"
-#include "store/answerer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,7 +26,6 @@ struct committer {
     _Atomic uint64_t head;
     atomic_bool stopping;
     pthread_t thread;
-    struct answerer *answerer; /* NULL: the committer answers all writes itself */
 
     /* the thread's own */
     struct write **group;
@@ -331,11 +329,23 @@ static void publish_views(const struct committer *committer)
     }
 }
 
+static void say_answering(const struct committer *committer, bool begins)
+{
+    if (committer->options.answering != NULL)
+        committer->options.answering(committer->options.context, begins);
+}
+
 static void answer_group(struct committer *committer)
 {
-    bool apart = committer->answerer != NULL && committer->group_count >= committer->options.answer_apart;
-    if (!apart || !answerer_give(committer->answerer, committer->group, committer->group_count))
-        answer_writes(&committer->options, committer->group, committer->group_count);
+    say_answering(committer, true);
+    for (size_t i = 0; i < committer->group_count; i++) {
+        struct write *write = committer->group[i];
+        if (write->done != NULL)
+            write->done(write);
+        else
+            write_free(write);
+    }
+    say_answering(committer, false);
     committer->group_count = 0;
 }
 
@@ -373,7 +383,6 @@ static void *committer_run(void *argument)
 
 static void committer_free(struct committer *committer)
 {
-    answerer_stop(committer->answerer); /* answers may look at the committer */
     queue_free(committer->queue);
     free(committer->group);
     forget_doubtful(committer);
@@ -394,11 +403,6 @@ int committer_start(struct store_writer *writer, const struct committer_options 
     committer->queue = queue_new(options->queue_writes);
     committer->group = memory_zeroed(committer->options.group_writes, sizeof(struct write *));
     committer->head = store_writer_head(writer);
-    if (committer->options.answer_apart != 0 &&
-        answerer_start(&committer->options, &committer->answerer, error) != 0) {
-        committer_free(committer);
-        return -1;
-    }
     int code = pthread_create(&committer->thread, NULL, committer_run, committer);
     if (code != 0) {
         committer_free(committer);

@@ -4,8 +4,7 @@
  * writes are being read (committer_hold), and for each of them at most a fifth of a millisecond. As long it
  * looks for a write before it sleeps.
  *
- * Any thread may submit. `done` is called once the write's fate is known, on the committer's thread or, of a
- * large group, on one that only answers (answerer.h), so that a later group may be answered earlier; it must
+ * Any thread may submit. `done` is called on the committer's thread once the write's fate is known; it must
  * be quick and must not block. After a commit that moved the head `committed` (set at start) is called once
  * with the new one: it wakes the indexer. Profiles are in the registry before their writes are answered. A
  * write that cannot be done (not_found, conflict, a bad patch) does not disturb the others of its group; if
@@ -62,8 +61,6 @@ struct committer_options {
     size_t queue_bytes;        /* more waiting bytes than this: busy */
     int64_t watch; /* nanoseconds: so long the committer looks for a write before it sleeps, and for the next
                       one of a series (below); 0: a series wakes it at its end, as is right with one core */
-    size_t answer_apart; /* groups of so many writes are answered by a thread of their own; 0: none, as is
-                            right with one core */
     size_t group_writes; /* at most this many in a group; 0 = 256 */
     size_t group_bytes;  /* and this many bytes, but for a single write; 0 = 4 MB */
     void (*committed)(void *context,
@@ -71,7 +68,7 @@ struct committer_options {
     /* After the commit, for each write that set or added to a count; with 0 for a DELETE. In the order of the
      * writes. `revision` is that of a change; a VIEW has none, 0. */
     void (*viewed)(void *context, const char *id, int64_t total, uint64_t revision);
-    /* Before (true) and after (false) `done` is called for the writes of a group, on the same thread. */
+    /* Before (true) and after (false) `done` is called for the writes of a group. */
     void (*answering)(void *context, bool begins);
     void *context;
 };

@@ -39,7 +39,7 @@ struct fixture {
     _Atomic uint64_t head;
     char viewed[500];
 
-    /* while `closed`, the thread that answers stays in `done` */
+    /* while `closed`, the committer's thread stays in `done` */
     pthread_mutex_t gate;
     pthread_cond_t gate_changed;
     bool closed;
@@ -67,7 +67,7 @@ static void answered(struct write *write)
     queue_push(fixture->answers, write);
 }
 
-/* As above, but holds the thread that answers up until the gate is opened. */
+/* As above, but holds the committer's thread up until the gate is opened. */
 static void answered_at_gate(struct write *write)
 {
     struct fixture *fixture = write->context;
@@ -529,59 +529,6 @@ static void test_stop_answers_all_that_was_accepted(void **state)
     assert_int_equal(fixture->head, 1000);
 }
 
-/* Groups are committed while the answers of one take long; those that the answerer has no room for are
- * answered by the committer. */
-static void test_large_groups_are_answered_apart(void **state)
-{
-    struct fixture *fixture = *state;
-    stop(fixture);
-    fixture->options.answer_apart = 1;
-    fixture->options.group_writes = 1;
-    start(fixture);
-    close_gate(fixture); /* the answerer's thread stays at it */
-    enum { WRITES = 40, HELD_UP = 4 };
-    for (int i = 0; i < WRITES; i++)
-        assert_int_equal(
-            committer_submit(fixture->committer, new_write(fixture, WRITE_PUT, "a", "{}"), &fixture->error),
-            0);
-    bool seen[WRITES + 2] = {false};
-    for (int i = 0; i < WRITES - HELD_UP; i++) {
-        struct write *answer = queue_pop(fixture->answers, 0);
-        assert_int_equal(answer->result, 0);
-        seen[answer->revision] = true;
-        write_free(answer);
-    }
-    assert_false(seen[1]);
-    pthread_mutex_lock(&fixture->gate);
-    fixture->closed = false;
-    pthread_cond_broadcast(&fixture->gate_changed);
-    pthread_mutex_unlock(&fixture->gate);
-    for (int i = 0; i <= HELD_UP; i++) {
-        struct write *answer = queue_pop(fixture->answers, 0);
-        assert_false(seen[answer->revision]);
-        seen[answer->revision] = true;
-        write_free(answer);
-    }
-    assert_int_equal(queue_length(fixture->answers), 0);
-}
-
-static void test_stop_answers_what_waits_apart(void **state)
-{
-    struct fixture *fixture = *state;
-    stop(fixture);
-    fixture->options.answer_apart = 2;
-    start(fixture);
-    close_gate(fixture); /* alone in its group: the committer's thread stays at it */
-    for (int i = 0; i < 1000; i++)
-        assert_int_equal(
-            committer_submit(fixture->committer, new_write(fixture, WRITE_PUT, "a", "{}"), &fixture->error),
-            0);
-    open_gate(fixture);
-    stop(fixture);
-    assert_int_equal(queue_length(fixture->answers), 1000);
-    assert_int_equal(fixture->head, 1001);
-}
-
 static void test_disk_low_fails_the_group_and_passes(void **state)
 {
     struct fixture *fixture = *state;
@@ -844,8 +791,6 @@ int main(void)
         TEST(test_groups_keep_to_their_limits),
         TEST(test_busy_when_full),
         TEST(test_stop_answers_all_that_was_accepted),
-        TEST(test_large_groups_are_answered_apart),
-        TEST(test_stop_answers_what_waits_apart),
         TEST(test_disk_low_fails_the_group_and_passes),
         TEST(test_many_submitters),
         TEST(test_acknowledged_writes_survive),
