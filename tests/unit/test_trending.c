@@ -445,6 +445,80 @@ static void copies_of_a_story_count_once(void **state)
     slice_release(slices[1]);
 }
 
+struct dated_tags {
+    const char *date;
+    const char *tags;
+};
+
+static struct slice *slice_of_tags(struct epoch *epoch, uint32_t first, const struct dated_tags *articles,
+                                   uint32_t count)
+{
+    struct pile pile;
+    pile_begin(&pile, epoch, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{'id':'a%u','title':'A','tags':[%s],'published':'%sT10:00:00Z'}",
+                 first + i, articles[i].tags, articles[i].date);
+        struct article *article = article_of(text);
+        pile_add(&pile, first + i, article);
+        article_free(article);
+    }
+    return pile_finish_slice(&pile);
+}
+
+static void expect_first(struct fixture *fixture, const struct snapshot *snapshot, const char *name,
+                         uint32_t window, uint32_t baseline)
+{
+    struct trending_query query = query_at(fixture, 0);
+    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
+    query.snapshot = snapshot;
+    query.window = 2 * DAY;
+    query.baseline = 14 * DAY;
+    query.limit = 1;
+    struct trending_result result = run(fixture, &query);
+    assert_int_equal(result.count, 1);
+    assert_int_equal(result.names[0].display_length, strlen(name));
+    assert_memory_equal(result.names[0].display, name, strlen(name));
+    assert_int_equal(result.names[0].window, window);
+    assert_int_equal(result.names[0].baseline, baseline);
+}
+
+/*
+ * Big ones are measured first: 5 against 4, which is less than 3 against none and more than 3 against one. So
+ * a name with three is the best if the baseline has none of it, whatever stands before in its list and
+ * wherever that is.
+ */
+static void a_rare_name_wins_if_the_baseline_has_none_of_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct dated_tags many[] = {
+        {"2025-05-01", "'Risen'"},
+        {"2025-06-05", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-06", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-07", "'Big 1','Big 2','Big 3','Big 4','Known'"},
+        {"2025-06-08", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-09", "'Risen'"},                                 /* dies */
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4','Risen'"}, /* dies */
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4','Risen','Known','Apart'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4','Risen','Known','Apart'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4','Risen','Known','Apart'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4'"},
+    };
+    static const struct dated_tags few[] = {{"2025-06-10", "'Apart'"}};
+    struct slice *slices[] = {slice_of_tags(fixture->epoch, 10, many, sizeof many / sizeof *many),
+                              slice_of_tags(fixture->epoch, 100, few, 1)};
+    struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = fixture->epoch};
+    slice_kill(slices[0], 16, 50);
+    expect_first(fixture, &snapshot, "Big 1", 5, 4);
+    slice_kill(slices[0], 15, 60);
+    expect_first(fixture, &snapshot, "Risen", 3, 0);
+    slice_kill(slices[1], 100, 60);
+    expect_first(fixture, &snapshot, "Apart", 3, 0);
+    slice_release(slices[0]);
+    slice_release(slices[1]);
+}
+
 static void one_article_against_nothing_does_not_win(void **state)
 {
     (void)state;
@@ -467,6 +541,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_rows_shorten_the_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_deadline_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copies_of_a_story_count_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rare_name_wins_if_the_baseline_has_none_of_it, set_up, tear_down),
         cmocka_unit_test(one_article_against_nothing_does_not_win),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
