@@ -5,26 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum section { SECTION_STARTS, SECTION_NAMES, SECTION_PREVIOUS, SECTION_LIST_STARTS, SECTION_LISTS };
+enum section { SECTION_STARTS, SECTION_NAMES, SECTION_LIST_STARTS, SECTION_LISTS };
 
 bool timeline_open(const struct image *image, uint32_t first_section, size_t features,
                    struct timeline *timeline)
 {
     size_t starts;
     size_t names;
-    size_t previous;
     size_t list_starts;
     size_t entries;
     timeline->starts = image_section(image, first_section + SECTION_STARTS, 4, &starts);
     timeline->names = image_section(image, first_section + SECTION_NAMES, 4, &names);
-    timeline->previous = image_section(image, first_section + SECTION_PREVIOUS, 4, &previous);
     timeline->list_starts = image_section(image, first_section + SECTION_LIST_STARTS, 4, &list_starts);
     timeline->lists = image_section(image, first_section + SECTION_LISTS, 4, &entries);
     if (starts == 0 || list_starts != features + 1)
         return false;
     timeline->positions = (uint32_t)(starts - 1);
     return timeline->starts[starts - 1] == names && timeline->list_starts[features] == entries &&
-           entries == names && previous == names;
+           entries == names;
 }
 
 /* The first place from `low` on whose position is not below the given one; `high` if there is none before it.
@@ -102,7 +100,6 @@ struct building {
     const void *context;
     uint32_t *starts;
     uint32_t *names;
-    uint32_t *previous;
     uint32_t *list_starts;
     uint32_t *lists;
 };
@@ -127,14 +124,8 @@ static void fill(struct building *building)
     for (uint32_t position = 0; position < building->positions; position++) {
         struct timeline_bucket bucket = building->bucket_of(building->context, position);
         for (uint32_t i = 0; i < bucket.count; i++) {
-            uint32_t number = bucket.numbers[i];
-            uint32_t place = building->starts[position] + i;
-            uint32_t at = next[number]++;
-            building->names[place] = number;
-            building->previous[place] = at == building->list_starts[number]
-                                            ? TIMELINE_NONE
-                                            : TIMELINE_POSITION(building->lists[at - 1]);
-            building->lists[at] = position << 8 | bucket.weights[i];
+            building->names[building->starts[position] + i] = bucket.numbers[i];
+            building->lists[next[bucket.numbers[i]]++] = position << 8 | bucket.weights[i];
         }
     }
     free(next);
@@ -144,24 +135,20 @@ void timeline_write(struct image_builder *image, uint32_t positions, size_t feat
                     struct timeline_bucket (*bucket_of)(const void *context, uint32_t position),
                     const void *context)
 {
-    struct building building = {
-        .positions = positions, .features = features, .bucket_of = bucket_of, .context = context};
+    struct building building = {positions, features, bucket_of, context, NULL, NULL, NULL, NULL};
     building.starts = memory_zeroed((size_t)positions + 1, sizeof *building.starts);
     building.list_starts = memory_zeroed(features + 1, sizeof *building.list_starts);
     find_starts(&building);
     size_t entries = building.starts[positions];
     building.names = memory_zeroed(entries + 1, sizeof *building.names);
-    building.previous = memory_zeroed(entries + 1, sizeof *building.previous);
     building.lists = memory_zeroed(entries + 1, sizeof *building.lists);
     fill(&building);
     image_builder_add(image, building.starts, ((size_t)positions + 1) * sizeof *building.starts);
     image_builder_add(image, building.names, entries * sizeof *building.names);
-    image_builder_add(image, building.previous, entries * sizeof *building.previous);
     image_builder_add(image, building.list_starts, (features + 1) * sizeof *building.list_starts);
     image_builder_add(image, building.lists, entries * sizeof *building.lists);
     free(building.starts);
     free(building.names);
-    free(building.previous);
     free(building.list_starts);
     free(building.lists);
 }

@@ -4,8 +4,7 @@
  *
  * A bucket's number is the article's position in rows->by_date. So what was published in a time span is a
  * range of positions, its names are one piece of memory, and how often one name appears in the span is the
- * distance of two places in its list. Beside each name of a bucket stands where the name was before. Made
- * when the slice is, with the features whose image holds it.
+ * distance of two places in its list. Made when the slice is, with the features whose image holds it.
  *
  * Reading: any thread. Building: one thread.
  */
@@ -21,20 +20,16 @@
 #define TIMELINE_POSITION(entry) ((entry) >> 8)
 #define TIMELINE_WEIGHT(entry) ((entry)&0xffU)
 
-#define TIMELINE_NONE UINT32_MAX
-
 struct timeline {
     const uint32_t *starts;      /* positions + 1: where the names of each stand in `names` */
     const uint32_t *names;       /* numbers of features */
-    const uint32_t *previous;    /* by place in `names`: the position of the article before this one that has
-                                    the name too, TIMELINE_NONE if there is none */
     const uint32_t *list_starts; /* features + 1: where the list of each stands in `lists` */
     const uint32_t *lists;       /* entries, oldest first */
     uint32_t positions;          /* articles that have a date */
 };
 
 /* Sections of the image. */
-#define TIMELINE_SECTIONS 5
+#define TIMELINE_SECTIONS 4
 
 /* Reads the sections from `first_section` on. False if they do not fit together or are not of so many
  * features. */

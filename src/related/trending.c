@@ -20,9 +20,6 @@ struct choice {
 struct trending_scratch {
     struct trending_rows rows;
     struct trending_names candidates;
-    struct trending_candidate **unknown; /* whose baseline is to be counted */
-    size_t unknown_count;
-    size_t unknown_capacity;
     double *scores;
     size_t score_capacity;
     struct choice *choices;
@@ -42,7 +39,6 @@ void trending_scratch_free(struct trending_scratch *scratch)
         return;
     trending_rows_release(&scratch->rows);
     trending_names_release(&scratch->candidates);
-    free(scratch->unknown);
     free(scratch->scores);
     free(scratch->choices);
     free(scratch->names);
@@ -83,21 +79,6 @@ static bool counts(const struct dated_list *list, uint32_t at)
     return date_span_counts(list->span, TIMELINE_POSITION(list->lists[at]));
 }
 
-/* What the timeline shows of the baseline of a name's own slice without a look at the name's list. */
-enum before { BEFORE_NOT_SHOWN, BEFORE_NONE, BEFORE_SOME };
-
-static enum before look_before(const struct trending_candidate *candidate)
-{
-    const struct date_span *span = candidate->span;
-    if (candidate->first == TIMELINE_NONE)
-        return BEFORE_NOT_SHOWN;
-    uint32_t previous = span->slice->features.timeline.previous[candidate->first];
-    if (previous == TIMELINE_NONE || previous < span->start)
-        return BEFORE_NONE;
-    /* one in the window does not count: it would be the first */
-    return date_span_counts(span, previous) ? BEFORE_SOME : BEFORE_NOT_SHOWN;
-}
-
 /* Counts back from the window, up to one more than `most`. */
 static uint32_t count_baseline(const struct trending_scratch *scratch,
                                const struct trending_candidate *candidate, uint32_t most)
@@ -106,8 +87,6 @@ static uint32_t count_baseline(const struct trending_scratch *scratch,
     for (size_t i = 0; i < scratch->rows.span_count && count <= most; i++) {
         const struct date_span *span = &scratch->rows.spans[i];
         const struct timeline *timeline = &span->slice->features.timeline;
-        if (span == candidate->span && look_before(candidate) == BEFORE_NONE)
-            continue;
         uint32_t number = span->start != span->window ? trending_number_in(candidate, &span->slice->features)
                                                       : DICTIONARY_NONE;
         if (number == DICTIONARY_NONE)
@@ -200,48 +179,31 @@ static uint32_t most_in_baseline(struct measuring *measuring, uint32_t window)
 
 #define FETCHED_AHEAD 8 /* candidates: their lists lie all over a large file */
 
-static void fetch_ahead(const struct trending_scratch *scratch, size_t at)
+static void fetch_ahead(const struct trending_names *names, size_t at)
 {
-    if (at + 2 * (size_t)FETCHED_AHEAD < scratch->unknown_count) {
-        const struct trending_candidate *later = scratch->unknown[at + 2 * (size_t)FETCHED_AHEAD];
+    if (at + 2 * (size_t)FETCHED_AHEAD < names->count) {
+        const struct trending_candidate *later = &names->candidates[at + 2 * (size_t)FETCHED_AHEAD];
         timeline_prefetch_start(&trending_features(later)->timeline, later->number);
     }
-    if (at + FETCHED_AHEAD < scratch->unknown_count) {
-        const struct trending_candidate *next = scratch->unknown[at + FETCHED_AHEAD];
+    if (at + FETCHED_AHEAD < names->count) {
+        const struct trending_candidate *next = &names->candidates[at + FETCHED_AHEAD];
         timeline_prefetch_place(&trending_features(next)->timeline, next->number, next->span->window);
-    }
-}
-
-/* Those of the level that may be among the best. Most names that are rare in the window can be so only if the
- * baseline has none of them, and mostly the timeline shows that it has. */
-static void find_unknown(struct measuring *measuring, uint32_t level)
-{
-    struct trending_scratch *scratch = measuring->scratch;
-    struct trending_names *names = &scratch->candidates;
-    scratch->unknown =
-        memory_grow(scratch->unknown, &scratch->unknown_capacity, names->count, sizeof *scratch->unknown);
-    scratch->unknown_count = 0;
-    for (size_t i = 0; i < names->count; i++) {
-        struct trending_candidate *candidate = &names->candidates[i];
-        if (candidate->window < level || candidate->window >= measuring->level)
-            continue;
-        if (most_in_baseline(measuring, candidate->window) == 0 && look_before(candidate) == BEFORE_SOME)
-            continue;
-        scratch->unknown[scratch->unknown_count++] = candidate;
     }
 }
 
 static int measure_from(struct measuring *measuring, uint32_t level, struct error *error)
 {
-    struct trending_scratch *scratch = measuring->scratch;
-    find_unknown(measuring, level);
-    for (size_t i = 0; i < scratch->unknown_count; i++) {
-        struct trending_candidate *candidate = scratch->unknown[i];
-        fetch_ahead(scratch, i);
-        if (i % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
+    struct trending_names *names = &measuring->scratch->candidates;
+    size_t measured = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        struct trending_candidate *candidate = &names->candidates[i];
+        fetch_ahead(names, i);
+        if (candidate->window < level || candidate->window >= measuring->level)
+            continue;
+        if (measured++ % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
             return -1;
         uint32_t most = most_in_baseline(measuring, candidate->window);
-        candidate->baseline = count_baseline(scratch, candidate, most);
+        candidate->baseline = count_baseline(measuring->scratch, candidate, most);
         if (candidate->baseline <= most)
             candidate->score = trending_score(candidate->window, (double)measuring->result->window,
                                               candidate->baseline, (double)measuring->result->baseline);

@@ -24,17 +24,17 @@ static void counts_reserve(struct feature_counts *counts, size_t more)
                                   sizeof *counts->touched);
 }
 
-static void counts_add(struct feature_counts *counts, uint32_t number, uint32_t articles, uint32_t place)
+static void counts_add(struct feature_counts *counts, uint32_t number, uint32_t articles)
 {
     if (counts->counts[number] == 0)
-        counts->touched[counts->touched_count++] = (struct touched_name){number, place};
+        counts->touched[counts->touched_count++] = number;
     counts->counts[number] += articles;
 }
 
 static void counts_clear(struct feature_counts *counts)
 {
     for (size_t i = 0; i < counts->touched_count; i++)
-        counts->counts[counts->touched[i].number] = 0;
+        counts->counts[counts->touched[i]] = 0;
     counts->touched_count = 0;
 }
 
@@ -65,27 +65,27 @@ static void count_window(struct feature_counts *counts, const struct date_span *
     counts_reserve(counts, names < features ? names : features);
     while (date_span_run(span, end, span->end, &first, &end))
         for (uint32_t i = timeline->starts[first]; i < timeline->starts[end]; i++)
-            counts_add(counts, timeline->names[i], 1, i);
+            counts_add(counts, timeline->names[i], 1);
 }
 
-static void add_candidate(struct trending_names *names, const struct date_span *span,
-                          struct touched_name name, uint32_t window)
+static void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
+                          uint32_t window)
 {
     names->candidates =
         memory_grow(names->candidates, &names->capacity, names->count + 1, sizeof *names->candidates);
-    names->candidates[names->count++] = (struct trending_candidate){
-        .span = span, .number = name.number, .first = name.first, .window = window};
+    names->candidates[names->count++] =
+        (struct trending_candidate){.span = span, .number = number, .window = window};
 }
 
 /* The names that the main slice does not have: the first of the candidates, by their terms' numbers. */
 static void add_stranger(struct trending_names *names, struct dictionary_builder *strangers,
-                         const struct date_span *span, struct touched_name name, uint32_t window)
+                         const struct date_span *span, uint32_t number, uint32_t window)
 {
     size_t length;
-    const char *term = dictionary_term(&span->slice->features.terms, name.number, &length);
+    const char *term = dictionary_term(&span->slice->features.terms, number, &length);
     uint32_t known = dictionary_builder_add(strangers, term, length, "", 0);
     if (known == names->count)
-        add_candidate(names, span, name, 0);
+        add_candidate(names, span, number, 0);
     names->candidates[known].window += window;
 }
 
@@ -96,15 +96,15 @@ static void join_other(struct trending_names *names, const struct date_span *spa
     const struct dictionary *terms = &span->slice->features.terms;
     counts_reserve(&names->main, names->other.touched_count);
     for (size_t i = 0; i < names->other.touched_count; i++) {
-        struct touched_name name = names->other.touched[i];
-        uint32_t articles = names->other.counts[name.number];
+        uint32_t number = names->other.touched[i];
+        uint32_t articles = names->other.counts[number];
         size_t length;
-        const char *term = dictionary_term(terms, name.number, &length);
+        const char *term = dictionary_term(terms, number, &length);
         uint32_t in_main = features_find(main, term, length, hash_bytes(term, length));
         if (in_main == DICTIONARY_NONE)
-            add_stranger(names, strangers, span, name, articles);
+            add_stranger(names, strangers, span, number, articles);
         else
-            counts_add(&names->main, in_main, articles, TIMELINE_NONE);
+            counts_add(&names->main, in_main, articles);
     }
 }
 
@@ -139,10 +139,10 @@ static void choose_wanted(struct trending_names *names, const struct trending_qu
     }
     names->count = kept;
     for (size_t i = 0; i < names->main.touched_count; i++) {
-        struct touched_name name = names->main.touched[i];
-        uint32_t window = names->main.counts[name.number];
-        if (is_wanted(query, &main->slice->features, name.number, window))
-            add_candidate(names, main, name, window);
+        uint32_t number = names->main.touched[i];
+        uint32_t window = names->main.counts[number];
+        if (is_wanted(query, &main->slice->features, number, window))
+            add_candidate(names, main, number, window);
     }
 }
 

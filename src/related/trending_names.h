@@ -13,23 +13,16 @@
 struct trending_candidate {
     const struct date_span *span; /* of a slice that has it */
     uint32_t number;              /* there */
-    uint32_t first;    /* place in the timeline's names: the first in the span's window that counts,
-                          TIMELINE_NONE if only other slices have any */
-    uint32_t window;   /* articles in it */
-    uint32_t baseline; /* articles in it, once it was counted */
+    uint32_t window;              /* articles in it */
+    uint32_t baseline;            /* articles in it, once it was counted */
     double score;
-};
-
-struct touched_name {
-    uint32_t number;
-    uint32_t first; /* as above */
 };
 
 /* By the features of one slice; all zero when not in use. */
 struct feature_counts {
     uint32_t *counts;
     size_t capacity;
-    struct touched_name *touched; /* whose count is not zero */
+    uint32_t *touched; /* whose count is not zero */
     size_t touched_capacity;
     size_t touched_count;
 };

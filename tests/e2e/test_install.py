@@ -16,7 +16,8 @@ def installed(tmp_path):
 
     def install():
         subprocess.run(
-            ["make", "-C", os.path.dirname(STORYD), "install", f"DESTDIR={tmp_path}", "prefix=/opt/storyd", "sysconfdir=/etc"],
+            ["make", "-C", os.path.dirname(STORYD), "install"]
+            + [f"DESTDIR={tmp_path}", "prefix=/opt/storyd", "sysconfdir=/etc"],
             check=True,
             capture_output=True,
             timeout=seconds(120),

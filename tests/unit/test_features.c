@@ -523,10 +523,6 @@ static void the_timeline_is_the_names_in_the_order_of_dates(void **state)
             assert_true(at == timeline->list_starts[names[i]] ||
                         TIMELINE_POSITION(timeline->lists[at - 1]) < position);
             assert_int_equal(timeline_find(timeline, names[i], position + 1), at + 1);
-            assert_int_equal(timeline->previous[timeline->starts[position] + i],
-                             at == timeline->list_starts[names[i]]
-                                 ? TIMELINE_NONE
-                                 : TIMELINE_POSITION(timeline->lists[at - 1]));
         }
     }
     uint32_t names = timeline->starts[timeline->positions];
