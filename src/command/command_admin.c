@@ -118,7 +118,6 @@ int command_shutdown(struct request *request, struct worker *worker, struct json
     (void)reply;
     (void)error;
     log_info("SHUTDOWN peer=%s", request->peer);
-    request->close_after = true;
     service_stop(request->service);
     return COMMAND_DONE;
 }

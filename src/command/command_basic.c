@@ -54,9 +54,9 @@ int command_hello(struct request *request, struct worker *worker, struct json_wr
 int command_quit(struct request *request, struct worker *worker, struct json_writer *reply,
                  struct error *error)
 {
+    (void)request;
     (void)worker;
     (void)reply;
     (void)error;
-    request->close_after = true;
-    return COMMAND_DONE;
+    return COMMAND_DONE; /* the table says that it is the last */
 }

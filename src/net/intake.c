@@ -89,11 +89,10 @@ static bool is_tagged(const struct request *request)
     return request->slot == OUTBOX_TAGGED;
 }
 
-static void run_here(struct connection *connection, struct request *request)
+static void run_here(struct request *request)
 {
     if (!command_run(request, NULL))
         return;
-    connection->last = connection->last || request->close_after;
     server_finish(request);
 }
 
@@ -106,7 +105,7 @@ static void start(struct connection *connection, struct request *request)
         connection->writes++;
     }
     if (request->command->place == COMMAND_ON_IO) {
-        run_here(connection, request);
+        run_here(request);
         return;
     }
     if (host->dispatch == NULL)
@@ -119,6 +118,14 @@ static void start(struct connection *connection, struct request *request)
 static bool must_wait(const struct connection *connection, const struct request *request)
 {
     return connection->writes > 0 && !request->command->is_write;
+}
+
+/* A tagged request may overtake, but a write none of the writes that are held. */
+static bool must_be_held(const struct connection *connection, const struct request *request)
+{
+    if (connection->held != NULL)
+        return request->command->is_write || !is_tagged(request);
+    return !is_tagged(request) && must_wait(connection, request);
 }
 
 static void hold(struct connection *connection, struct request *request)
@@ -164,9 +171,12 @@ void intake_take(struct connection *connection, const struct framing_event *even
         server_finish(request);
     } else if (check(connection, request, event, &error) < 0) {
         answer_error(request, &error);
-    } else if (!is_tagged(request) && (connection->held != NULL || must_wait(connection, request))) {
-        hold(connection, request);
     } else {
-        start(connection, request);
+        if (request->command->is_last)
+            connection->last = request->close_after = true;
+        if (must_be_held(connection, request))
+            hold(connection, request);
+        else
+            start(connection, request);
     }
 }

@@ -74,12 +74,14 @@ void outbox_close(struct outbox *outbox)
     outbox->fd = -1;
     add_total(outbox, -(int64_t)(unsent_bytes(outbox) + outbox->waiting_bytes));
     struct request *waiting = outbox->waiting;
-    outbox->waiting = NULL;
+    struct request *last = outbox->last;
+    outbox->waiting = outbox->last = NULL;
     outbox->waiting_bytes = 0;
     buffer_release(&outbox->unsent);
     outbox->sent = 0;
     pthread_mutex_unlock(&outbox->lock);
     free_list(waiting);
+    free_list(last);
 }
 
 void outbox_add(struct outbox *outbox)
@@ -245,11 +247,20 @@ static void finish(struct outbox *outbox, struct request *request, struct reques
     }
     outbox->in_flight--;
     outbox->writes -= request->counted_write;
-    if (request->slot == OUTBOX_TAGGED) {
+    request->next = NULL;
+    if (request->close_after && outbox->last == NULL) {
+        outbox->last = request;
+    } else if (request->slot == OUTBOX_TAGGED) {
         emit(outbox, request, done);
     } else {
         wait_for_turn(outbox, request);
         emit_waiting(outbox, done);
+    }
+    /* nothing goes out after it, so it goes after everything that was sent before it, tagged or not */
+    if (outbox->in_flight == 0 && outbox->last != NULL) {
+        struct request *last = outbox->last;
+        outbox->last = NULL;
+        emit(outbox, last, done);
     }
 }
 

@@ -41,6 +41,7 @@ struct outbox {
     uint64_t next_slot;      /* of the untagged reply that is due */
     struct request *waiting; /* finished before their turn, by slot */
     size_t waiting_bytes;
+    struct request *last; /* finished, closes the connection: waits until nothing else is in flight */
     struct buffer unsent;
     size_t sent;      /* bytes of `unsent` that are gone */
     int64_t progress; /* clock.h: when `unsent` last began or moved */

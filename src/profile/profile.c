@@ -76,9 +76,13 @@ static int read_name(json_t *object, struct draft *draft, struct error *error)
     json_t *value = json_object_get(object, "name");
     if (json_is_string(value))
         value_trim(value);
-    if (value == NULL || (json_is_string(value) && text_is_blank(json_string_value(value))))
-        return error_set(error, ERROR_BAD_REQUEST, "\"name\" must be the name of the entity, not blank");
-    return value_text("name", value, ARTICLE_NAME_MAX, &draft->name, error);
+    if (value != NULL && value_text("name", value, ARTICLE_NAME_MAX, &draft->name, error) != 0)
+        return -1;
+    char *key = key_of(draft->name);
+    free(key);
+    return key != NULL
+               ? 0
+               : error_set(error, ERROR_BAD_REQUEST, "\"name\" must be the name of the entity, not blank");
 }
 
 static int read_text(const json_t *object, const char *key, size_t max, const char **text,
@@ -243,7 +247,7 @@ int profile_from_json(json_t *object, struct profile **profile, struct error *er
 int profile_named(enum name_kind kind, const char *name, struct profile **profile, struct error *error)
 {
     json_t *object = json_pack("{s:s}", "name", name);
-    struct draft draft = {.kind = kind};
+    struct draft draft = {.kind = kind, .name = ""};
     int result = object != NULL ? read_name(object, &draft, error)
                                 : error_set(error, ERROR_BAD_REQUEST, "\"name\" is not valid UTF-8");
     if (result == 0)

@@ -42,6 +42,27 @@ def test_quit_answers_what_came_before_and_closes(news):
         assert client.is_closed()
 
 
+@pytest.mark.parametrize("quit", ["QUIT", "@q QUIT"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        ['@p PUT {"id":"a","title":"A"}'],
+        ["@p SEARCH rocket", "@r RELATED {\"id\":\"a\"}"],
+        ["SEARCH rocket"],
+        ['PUT {"id":"b","title":"B"}', "GET b", '@p PUT {"id":"c","title":"C"}', "SEARCH rocket"],
+    ],
+)
+def test_quit_waits_for_tagged_requests_and_waits_tagged(daemon, before, quit):
+    with daemon.client() as client:
+        client.send(*before, quit, "PING")
+        replies = client.receive_all(len(before) + 1)
+        assert client.is_closed()
+    assert replies[-1] == ({"ok": True, "tag": "q"} if "@" in quit else {"ok": True})
+    tags = [line.split()[0][1:] if line[0] == "@" else None for line in before]
+    assert sorted(str(reply.get("tag")) for reply in replies[:-1]) == sorted(str(tag) for tag in tags)
+    assert all(reply["ok"] or reply["error"]["code"] == "not_found" for reply in replies)
+
+
 def test_end_of_input_is_answered_first(news):
     import socket
 

@@ -127,6 +127,10 @@ WRONG = [
     ({"name": "A", "about": "x"}, ['"kind" is missing']),
     ({"kind": "tag", "name": "A", "about": "x"}, ['"kind"', "person|organization|product|place"]),
     ({"kind": "person", "name": " ", "about": "x"}, ['"name"', "not blank"]),
+    ({"kind": "person", "name": "\u0301", "aliases": ["x"]}, ['"name"', "not blank"]),
+    ({"kind": "person", "name": "\u00ad", "about": "x"}, ['"name"', "not blank"]),
+    ({"kind": "person", "name": "\u200b", "remove": True}, ['"name"', "not blank"]),
+    ({"kind": "person", "name": 7, "about": "x"}, ['"name"', "string"]),
     ({"kind": "person", "name": "n" * 201, "about": "x"}, ['"name"', "200"]),
     ({"kind": "person", "name": "A"}, ['"about" or "aliases"']),
     ({"kind": "person", "name": "A", "aliases": ["a"] * 51}, ['"aliases"', "50"]),
@@ -155,7 +159,8 @@ def test_wrong_profiles(reader, argument, words):
 
 def test_wrong_questions_for_profiles(reader):
     assert "kind" in reader.fail("bad_request", "GET", profile={"name": "A"})
-    assert "blank" in reader.fail("bad_request", "GET", profile={"kind": "person", "name": " "})
+    for name in (" ", "\u0301", "\u00ad"):
+        assert "blank" in reader.fail("bad_request", "GET", profile={"kind": "person", "name": name})
     assert "profile" in reader.fail("bad_request", "GET", id="a", profile={"kind": "person", "name": "A"})
     assert "fields" in reader.fail("bad_request", "GET", fields=["id"], profile={"kind": "person", "name": "A"})
     assert "object" in reader.fail("bad_request", "GET", profile="A")

@@ -165,6 +165,19 @@ def test_delete(client):
     assert client.put(FULL)["created"] is True
 
 
+@pytest.mark.parametrize("between", ["GET a", "PING", "SEARCH x", "NONSENSE"])
+@pytest.mark.parametrize("last", ["DELETE a", 'PATCH {"id":"a","title":"third"}', 'PUT {"id":"a","title":"third"}'])
+def test_a_tagged_write_overtakes_no_write(client, between, last):
+    for _ in range(5):
+        client.send('PUT {"id":"a","title":"first"}', between, 'PUT {"id":"a","title":"second"}', f"@t {last}")
+        replies = {reply.get("revision"): reply for reply in client.receive_all(4)}
+        assert len([revision for revision in replies if revision is not None]) >= 3  # all three writes
+        if last.startswith("DELETE"):
+            client.fail("not_found", "GET", id="a")
+        else:
+            assert client.ok("GET", id="a")["article"]["title"] == "third"
+
+
 def test_delete_several(client):
     client.put_all([{"id": str(i), "title": "T"} for i in range(10)])
     reply = client.ok("DELETE", ids=["3", "none", "4", "nil"], wait="visible")

@@ -131,8 +131,7 @@ static int run_big(struct request *request, struct worker *worker, struct json_w
 static int run_quit(struct request *request, struct worker *worker, struct json_writer *reply,
                     struct error *error)
 {
-    (void)worker, (void)reply, (void)error;
-    request->close_after = true;
+    (void)request, (void)worker, (void)reply, (void)error;
     return COMMAND_DONE;
 }
 
@@ -144,7 +143,7 @@ static const struct parameter bytes_parameters[] = {{.name = "bytes", .type = PA
 
 const struct command commands[] = {
     {.name = "PING", .role = ROLE_NONE, .place = COMMAND_ON_IO, .run = run_ping},
-    {.name = "QUIT", .role = ROLE_NONE, .place = COMMAND_ON_IO, .run = run_quit},
+    {.name = "QUIT", .role = ROLE_NONE, .place = COMMAND_ON_IO, .is_last = true, .run = run_quit},
     {.name = "ECHO",
      .role = ROLE_QUERY,
      .place = COMMAND_ON_WORKER,
@@ -500,11 +499,12 @@ static void pipeline_is_bounded(void **state)
 static void late_replies_of_closed_connections_are_dropped(void **state)
 {
     (void)state;
-    begin(&usual);
+    struct server_limits limits = usual;
+    limits.request_time = 100;
+    begin(&limits);
     FILE *client = attach(address), *other = attach(address);
-    say(client, "@p PARKHERE secret\nPING\nQUIT\n");
+    say(client, "@p PARKHERE secret\nPING\nPIN");
     expect_part(client, "pong");
-    expect(client, "{\"ok\":true}");
     expect(client, "");           /* closed by the server while the first one is under way */
     FILE *next = attach(address); /* takes the same place in the table */
     say(next, "PING\n");
@@ -515,6 +515,27 @@ static void late_replies_of_closed_connections_are_dropped(void **state)
     expect(next, "{\"ok\":true,\"text\":\"mine\"}");
     fclose(client);
     fclose(next);
+    fclose(other);
+    end();
+}
+
+static void the_last_reply_waits_for_all_others(void **state)
+{
+    (void)state;
+    begin(&usual);
+    FILE *client = attach(address), *other = attach(address);
+    say(client, "@p PARKHERE tagged\nPARKHERE untagged\n@q QUIT\nPING\n");
+    for (int released = 0; released < 2;) {
+        int now = 0;
+        say(other, "RELEASE\n");
+        assert_int_equal(sscanf(hear(other), "{\"ok\":true,\"released\":%d", &now), 1);
+        released += now;
+    }
+    expect_part(client, "tagged");
+    expect_part(client, "tagged");
+    expect(client, "{\"ok\":true,\"tag\":\"q\"}");
+    expect(client, ""); /* and the PING behind it is not taken */
+    fclose(client);
     fclose(other);
     end();
 }
@@ -913,6 +934,7 @@ int main(void)
         cmocka_unit_test(many_pipelined_requests_come_back_in_order),
         cmocka_unit_test(pipeline_is_bounded),
         cmocka_unit_test(late_replies_of_closed_connections_are_dropped),
+        cmocka_unit_test(the_last_reply_waits_for_all_others),
         cmocka_unit_test(half_closed_connections_get_their_replies),
         cmocka_unit_test(a_client_that_does_not_read_is_closed),
         cmocka_unit_test(output_of_all_is_bounded),
