@@ -11,6 +11,10 @@
 #define CUT_SLACK 0.8F
 /* Of a budget, a slice gets its share by rows and this. */
 #define BUDGET_LEAST 128
+/* A slice of at most so many rows, as new articles are in, gets so much in any case: its share would be a few
+ * postings of each list, and of a story that has just begun all lists are as long and weigh the same. */
+#define SMALL_SLICE 20000
+#define SMALL_SLICE_BUDGET 4096
 
 struct posting_list {
     const uint32_t *first;
@@ -140,6 +144,14 @@ static double claim_of(const struct posting_list *list)
     return most * most;
 }
 
+static double budget_of(const struct scorer *scorer)
+{
+    double all = (double)scorer->query->postings;
+    double rows = scorer->slice->rows->count;
+    double share = all * rows / (double)scorer->total_rows + BUDGET_LEAST;
+    return rows <= SMALL_SLICE ? fmax(share, fmin(all, SMALL_SLICE_BUDGET)) : share;
+}
+
 /* Shares the slice's part of the budget among the lists by their claims; what short ones leave goes to longer
  * ones. */
 static void cut_lists(struct scorer *scorer, size_t count)
@@ -150,13 +162,12 @@ static void cut_lists(struct scorer *scorer, size_t count)
         total += (uint64_t)(scorer->lists[i].end - scorer->lists[i].first);
         claims += claim_of(&scorer->lists[i]);
     }
-    double budget = (double)scorer->query->postings * scorer->slice->rows->count / (double)scorer->total_rows;
+    double budget = budget_of(scorer);
     scorer->read = 1;
-    if (scorer->query->postings == 0 || (double)total <= budget + BUDGET_LEAST)
+    if (scorer->query->postings == 0 || (double)total <= budget)
         return;
     scorer->read = CUT_SLACK;
     scorer->was_cut = true;
-    budget += BUDGET_LEAST;
     qsort(scorer->lists, count, sizeof *scorer->lists, shortest_first);
     for (size_t i = 0; i < count; i++) {
         struct posting_list *list = &scorer->lists[i];

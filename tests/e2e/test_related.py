@@ -169,6 +169,26 @@ def test_a_deleted_article_is_not_suggested(start, articles):
 # ---- options ----
 
 
+def test_a_new_story_is_found_whole_beside_many_articles(client):
+    """What the few articles of a small segment get of the budget of postings is enough for them."""
+    client.put_all([{"id": f"old{i}", "title": f"Number {i} of the old ones"} for i in range(3000)])
+    names = {
+        key: [f"{key} {i}" for i in range(20)] for key in ("tags", "people", "organizations", "products", "places")
+    }
+    story = [
+        {"id": f"new{i}", "title": f"Report {i}", "body": f"Reporter {i} writes words{i} about matters{i}.", **names}
+        for i in range(8)
+    ]
+    client.put_all(story)
+    for source in range(8):
+        others = sorted(article["id"] for article in story if article["id"] != f"new{source}")
+        for strength in (0, 0.3):
+            hits = related(client, id=f"new{source}", copies="show", limit=10, min_strength=strength, fields=["id"])
+            assert sorted(ids(hits))[:7] == others
+        reply = client.ok("CONNECTED", id=f"new{source}", copies="show", min_strength=0.3)
+        assert (reply["overview"]["events"], reply["bounded"]) == (7, False)
+
+
 def test_limit(reader):
     whole = ids(related(reader, id=WIRE, limit=100))
     assert len(ids(related(reader, WIRE))) == 10
