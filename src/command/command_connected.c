@@ -55,14 +55,19 @@ static int check_sections(const json_t *sections, struct error *error)
 static int write_source(struct worker *worker, const struct related_options *options,
                         struct json_writer *reply, struct error *error)
 {
+    const struct source *source = &options->source;
+    const json_t *fields = options->style.fields;
+    int status = 0;
     json_key(reply, "article");
-    if (!options->source.has_place) {
+    if (!source->has_place && source->stored == NULL) {
         json_nothing(reply); /* a draft, or several articles */
         return 0;
     }
     json_begin_object(reply);
-    int status = hit_write(worker, options->source.place.slice, options->source.place.row,
-                           options->style.fields, reply, error);
+    if (source->has_place)
+        status = hit_write(worker, source->place.slice, source->place.row, fields, reply, error);
+    else
+        hit_write_article(source->stored, source->stored_views, fields, reply);
     json_end_object(reply);
     return status;
 }
@@ -235,7 +240,7 @@ static void write_topics(const struct connected_summary *summary, struct json_wr
 /* ---- the whole ---- */
 
 static int write_reply(struct worker *worker, const struct related_options *options, const json_t *sections,
-                       size_t limit, size_t set_size, struct json_writer *reply, struct error *error)
+                       size_t limit, struct json_writer *reply, struct error *error)
 {
     const struct related_hit *hits = options->hits;
     size_t count = options->hit_count;
@@ -255,8 +260,7 @@ static int write_reply(struct worker *worker, const struct related_options *opti
     if (wants(sections, "topics"))
         write_topics(&summary, reply);
     /* the set ends at a number, or the budget for postings has kept weak ones from being seen */
-    bool is_bounded = count + options->copies.count == set_size || options->was_cut;
-    json_key_bool(reply, "bounded", is_bounded);
+    json_key_bool(reply, "bounded", options->was_full || options->was_cut);
     connected_release(&summary);
     return status;
 }
@@ -277,7 +281,7 @@ static int connect_events(struct worker *worker, struct request *request, struct
     options->query.postings *= POSTINGS_TIMES;
     options->query.min_strength = (float)schema_number(arguments, "min_strength", MIN_STRENGTH_DEFAULT);
     if (related_options_run(worker, options, set_size, 0, 0, error) != 0 ||
-        write_reply(worker, options, sections, limit, set_size, reply, error) != 0)
+        write_reply(worker, options, sections, limit, reply, error) != 0)
         return -1;
     if (options->controls.is_off)
         json_key_bool(reply, "off", true);

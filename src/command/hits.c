@@ -114,6 +114,21 @@ static void add_found(struct worker *worker, const struct slice *slice, uint32_t
     json_decref(card);
 }
 
+void hit_write_article(const struct article *article, int64_t views, const json_t *fields,
+                       struct json_writer *writer)
+{
+    if (fields == NULL) {
+        struct buffer card = BUFFER_INIT;
+        article_write_card(article, &card);
+        json_raw(writer, card.data, card.length);
+        buffer_release(&card);
+    } else {
+        write_members(article->json, fields, writer);
+    }
+    if (wants(fields, "views"))
+        json_key_int(writer, "views", views);
+}
+
 int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,
               struct json_writer *writer, struct error *error)
 {

@@ -17,6 +17,10 @@ int hit_fields_check(const json_t *fields, struct error *error);
 int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,
               struct json_writer *writer, struct error *error);
 
+/* The same of an article that is not in the index yet. */
+void hit_write_article(const struct article *article, int64_t views, const json_t *fields,
+                       struct json_writer *writer);
+
 /* Writes the members of a stored article's text that `fields` names (NULL: all), then views and revision. */
 int hit_write_stored(const char *text, size_t length, int64_t views, uint64_t revision, const json_t *fields,
                      struct json_writer *writer, struct error *error);

@@ -94,7 +94,7 @@ int related_options_read(struct worker *worker, struct request *request, struct 
     return 0;
 }
 
-/* With collapsing, nothing is shown beside a pinned story's near-copy. */
+/* With collapsing, a near-copy of a pinned story is not shown beside it. */
 static bool is_copy_of_pinned(const struct related_options *options, size_t pinned,
                               const struct related_hit *hit)
 {
@@ -112,15 +112,37 @@ static void take_hits(struct related_options *options, size_t pinned, const stru
     if (pinned != 0)
         memcpy(options->hits, options->controls.pinned, pinned * sizeof *options->hits);
     options->hit_count = pinned;
-    for (size_t i = 0; i < count && options->hit_count < most; i++)
-        if (!is_copy_of_pinned(options, pinned, &found[i]))
+    for (size_t i = 0; i < count; i++) {
+        if (is_copy_of_pinned(options, pinned, &found[i]))
+            copies_add(&options->copies, &found[i]);
+        else if (options->hit_count < most)
             options->hits[options->hit_count++] = found[i];
+    }
+}
+
+/* All that are connected, up to the query's limit. One more is asked for: whether there are more. */
+static int run_all(struct worker *worker, struct related_options *options, const struct related_hit **found,
+                   size_t *count, struct error *error)
+{
+    size_t most = options->query.limit++;
+    if (related_run(worker->related, &options->query, found, count, error) != 0)
+        return -1;
+    size_t *stored;
+    struct related_hit *hits = related_change_hits(worker->related, &stored);
+    options->was_full = *stored > most;
+    *stored = options->was_full ? most : *stored;
+    if (options->collapse)
+        copies_collapse(&options->copies, hits, stored);
+    *count = *stored;
+    return 0;
 }
 
 /* The query itself and what is made of its hits. */
 static int run(struct worker *worker, struct related_options *options, size_t wanted,
                const struct related_hit **found, size_t *count, struct error *error)
 {
+    if (wanted == 0)
+        return run_all(worker, options, found, count, error);
     if (!options->collapse)
         return related_run(worker->related, &options->query, found, count, error);
     return copies_run(&options->copies, worker->related, &options->query, wanted, found, count, error);

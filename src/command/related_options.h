@@ -19,7 +19,8 @@ struct related_options {
     struct controls_result controls;
     struct related_hit *hits; /* owned: after related_options_run() */
     size_t hit_count;
-    bool was_cut; /* weak ones may be missing: see related_was_cut() */
+    bool was_cut;  /* weak ones may be missing: see related_was_cut() */
+    bool was_full; /* there are more, weaker ones, than `candidates` */
 };
 
 /* Pins the snapshot, finds the source and reads filter, exclude, weights, min_strength, recency, only,
@@ -29,7 +30,7 @@ int related_options_read(struct worker *worker, struct request *request, struct 
 
 /* Runs the query, collapsed unless it asks for all copies: `hits` are the pinned articles in their order,
  * then the highest in rank; none if the source's connected stories are off. At most `wanted` in all, chosen
- * among `candidates`; `wanted` 0: all candidates (see copies_run()). `diversity` as related_diversify(), 0:
+ * among `candidates`; `wanted` 0: all candidates, copies included, and `was_full` is known. `diversity` as related_diversify(), 0:
  * none. Errors: deadline. */
 int related_options_run(struct worker *worker, struct related_options *options, size_t candidates,
                         size_t wanted, double diversity, struct error *error);

@@ -49,10 +49,11 @@ static int source_of_stored(struct worker *worker, const struct snapshot *snapsh
     struct article *article;
     buffer_clear(&worker->text);
     if (worker_store(worker, &store, error) != 0 ||
-        store_get(store, id, &worker->text, NULL, NULL, error) != 0 ||
+        store_get(store, id, &worker->text, NULL, &source->stored_views, error) != 0 ||
         article_from_text(worker->text.data, worker->text.length, &article, error) != 0)
         return -1;
     source_of_article(worker, snapshot, article, source);
+    source->stored = article;
     return 0;
 }
 

@@ -1,8 +1,8 @@
 #include "command/suggestion.h"
 
+#include "base/memory.h"
 #include "command/hits.h"
 
-#define SHARED_MAX 512
 #define TERMS_SHOWN 10
 #define COPIES_SHOWN 20
 #define CACHE_LINE 64
@@ -99,7 +99,7 @@ static void write_copies(const struct related_hit *hit, const struct suggestion_
     size_t count = copies_of(style->copies, hit, shown, COPIES_SHOWN);
     if (style->source_story == copies_story(hit->slice, hit->row))
         json_key_bool(writer, "same_story", true);
-    if (count == 0 || hit->is_pinned)
+    if (count == 0)
         return;
     json_key_int(writer, "copies", (int64_t)copies_count(style->copies, hit));
     json_key(writer, "copy_ids");
@@ -128,9 +128,11 @@ int suggestion_write(struct worker *worker, const struct feature_vector *source,
                      const struct related_hit *hit, const struct suggestion_style *style,
                      struct json_writer *writer, struct error *error)
 {
-    struct shared_feature shared[SHARED_MAX];
+    worker->shared =
+        memory_grow(worker->shared, &worker->shared_capacity, source->count, sizeof *worker->shared);
+    const struct shared_feature *shared = worker->shared;
     const uint32_t *numbers = hit->is_pinned ? NULL : related_numbers(worker->related, hit->slice_number);
-    size_t count = related_shared(source, numbers, hit->slice, hit->row, shared, SHARED_MAX);
+    size_t count = related_shared(source, numbers, hit->slice, hit->row, worker->shared, source->count);
     json_begin_object(writer);
     if (hit_write(worker, hit->slice, hit->row, style->fields, writer, error) != 0)
         return -1;

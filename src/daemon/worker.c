@@ -83,6 +83,7 @@ static void release(struct worker *worker)
     feature_vector_release(&worker->vector);
     feature_vector_release(&worker->combined);
     article_free(worker->draft);
+    free(worker->shared);
     buffer_release(&worker->text);
 }
 

@@ -24,6 +24,8 @@ struct worker {
     struct feature_vector vector;
     struct feature_vector combined;
     struct article *draft; /* of the last RELATED for an unsaved article */
+    struct shared_feature *shared; /* with the article that is being written */
+    size_t shared_capacity;
     struct buffer text;
     _Atomic int64_t busy_since; /* clock.h; 0 = idle: for the watchdog */
     _Atomic int64_t busy_deadline;

@@ -79,6 +79,17 @@ void copies_collapse(struct copies *copies, struct related_hit *hits, size_t *co
     *count = kept;
 }
 
+void copies_add(struct copies *copies, const struct related_hit *hit)
+{
+    struct copies_slot *slot = slot_of(copies, copies_story(hit->slice, hit->row));
+    uint32_t others = slot->first;
+    copies->items = memory_grow(copies->items, &copies->capacity, copies->count + 1, sizeof *copies->items);
+    copies->items[copies->count++] = (struct copies_hit){*hit, others};
+    slot->first = (uint32_t)copies->count;
+    if (slot->count++ == 0)
+        slot->last = slot->first;
+}
+
 size_t copies_count(const struct copies *copies, const struct related_hit *hit)
 {
     return copies->count != 0 ? slot_of(copies, copies_story(hit->slice, hit->row))->count : 0;
@@ -124,7 +135,7 @@ int copies_run(struct copies *copies, struct related_scratch *scratch, struct re
         struct related_hit *changed = related_change_hits(scratch, &stored);
         copies_collapse(copies, changed, stored);
         *count = *stored;
-        if (wanted == 0 || !more || has_all(copies, *count, wanted, query->limit))
+        if (!more || has_all(copies, *count, wanted, query->limit))
             return 0;
         query->limit *= CANDIDATES_GROWTH;
     }

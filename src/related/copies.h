@@ -30,6 +30,9 @@ struct copies {
  * stories. Forgets those of the time before. */
 void copies_collapse(struct copies *copies, struct related_hit *hits, size_t *count);
 
+/* Takes one more aside, as the strongest: a hit that copies_collapse() has kept. */
+void copies_add(struct copies *copies, const struct related_hit *hit);
+
 /* How many were taken aside for this hit. */
 size_t copies_count(const struct copies *copies, const struct related_hit *hit);
 
@@ -42,7 +45,7 @@ uint64_t copies_views(const struct copies *copies);
 
 /* related_run(), collapsed. If there are more hits than `query->limit`, it is run again with a higher one
  * when copies leave fewer than `wanted` stories, and when there are any: then more of them may rank a little
- * lower. `wanted` 0: never.
+ * lower.
  */
 int copies_run(struct copies *copies, struct related_scratch *scratch, struct related_query *query,
                size_t wanted, const struct related_hit **hits, size_t *count, struct error *error);

@@ -83,6 +83,18 @@ def test_the_size_of_the_set_is_a_setting(start):
         assert reply["overview"]["events"] == 10 and reply["bounded"] is True
 
 
+@pytest.mark.parametrize("pinned", [[], ["m1"], ["m1", "m2", "m3"]])
+def test_a_set_of_just_the_size_is_not_cut(start, pinned):
+    with start("--related.connected=10").client() as client:
+        for last in (10, 11):
+            client.put_all(
+                [{"id": f"m{n}", "title": f"Quay {n}", "people": ["Ann Lee"]} for n in range(last + 1)]
+                + [{"id": "m0", "title": "Quay 0", "people": ["Ann Lee"], "pinned": pinned}]
+            )
+            reply = client.ok("CONNECTED", id="m0", min_strength=0, copies="show", sections=["overview"])
+            assert (reply["overview"]["events"], reply["bounded"]) == (10, last == 11)
+
+
 def test_a_budget_that_cuts_says_so(many):
     many.options.append("--related.postings=1")
     many.restart()
@@ -107,6 +119,20 @@ def test_a_draft_has_no_card(reader):
     reply = reader.ok("CONNECTED", article={"title": "Skua rocket to fly again", "tags": ["rockets"]})
     assert reply["article"] is None
     assert reply["overview"]["events"] > 0
+
+
+def test_an_article_that_is_not_visible_yet_has_a_card(start, articles):
+    fresh = {**articles[SOURCE], "id": "fresh", "views": 7}
+    with start("--index.commit_interval=60s").client() as client:
+        client.put_all(list(articles.values()))
+        client.put(fresh)
+        client.ok("VIEW", id="fresh")
+        article = client.ok("CONNECTED", id="fresh", sections=["article"])["article"]
+        some = client.ok("CONNECTED", id="fresh", sections=["article"], fields=["title", "views", "body"])["article"]
+        client.ok("FLUSH")
+        assert article == client.ok("CONNECTED", id="fresh", sections=["article"])["article"]
+        assert article["id"] == "fresh" and article["views"] == 8
+        assert some == {"title": fresh["title"], "body": fresh["body"], "views": 8}
 
 
 def test_earlier_and_later(reader, articles):
@@ -144,6 +170,18 @@ def test_explanation_adds_up(reader):
             assert explained["part"] == pytest.approx(explained["weight"] * explained["overlap"], abs=1e-3)
             missing *= 1 - explained["part"]
         assert hit["strength"] == pytest.approx(1 - missing, abs=1e-3)
+
+
+def test_explanation_adds_up_with_very_many_names(client):
+    kinds = ("tags", "people", "organizations", "products", "places")
+    names = {kind: [f"{kind} {n}" for n in range(100)] for kind in kinds}
+    body = " ".join(f"matter{n} weighs" for n in range(60))
+    client.put_all([{"id": name, "title": "Everybody", "body": body, **names} for name in ("one", "two")])
+    (hit,) = client.ok("RELATED", id="one", explain=True, copies="show")["related"]
+    for part in ("tags", "entities", "terms"):
+        shares = [feature["weight"] for feature in hit["explain"][part]["shared"]]
+        assert sum(shares) == pytest.approx(hit["explain"][part]["overlap"], abs=0.03) and hit["similarity"] == 1
+    assert [len(hit["shared"][kind]) for kind in kinds] == [100] * 5 and len(hit["terms"]) == 10
 
 
 def test_diversity_keeps_the_first_and_spreads_the_rest(reader):

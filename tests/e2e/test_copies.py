@@ -138,6 +138,20 @@ def test_connected_counts_a_story_once(filled):
     assert reply["overview"]["views"] == 136 and len(reply["timeline"]) == 5
 
 
+def test_copies_of_a_pinned_story_count_for_it(filled):
+    plain = filled.ok("CONNECTED", id="source", min_strength=0)
+    strongest = story_of(plain["timeline"])["id"]
+    weaker = next(name for name in sorted(NAMES) if name != strongest)
+    filled.ok("PATCH", id="source", pinned=[weaker], wait="visible")
+    reply = filled.ok("CONNECTED", id="source", min_strength=0)
+    for section in ("overview", "insights", "people"):
+        assert reply[section] == plain[section]
+    for hits in (reply["timeline"], related(filled)):
+        assert hits[0]["id"] == weaker and hits[0]["copies"] == 3
+        assert {weaker, *hits[0]["copy_ids"]} == NAMES and hits[0]["copy_ids"][0] == strongest
+        assert [hit["id"] for hit in hits[1:]] == ["other"]
+
+
 def test_a_source_that_has_copies(filled):
     """Its copies are one suggestion, which says so."""
     hits = filled.ok("RELATED", id="wire")["related"]
