@@ -9,6 +9,7 @@
 #include "text/language.h"
 
 #include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* What reads a value of the article's JSON into the struct. `max` bounds a text's bytes or a list's ids;
@@ -169,9 +170,11 @@ static int read_views(struct article *article, const struct member *member, json
                       struct error *error)
 {
     char shown[SHOWN_SIZE];
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return error_set(error, ERROR_BAD_REQUEST, "\"%s\" must be a whole number, 0 or more, not %s",
-                         member->key, value_shown(shown, value));
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > ARTICLE_VIEWS_MAX)
+        return error_set(error, ERROR_BAD_REQUEST,
+                         "\"%s\" must be a whole number from 0 to %" PRIu32 ", not %s", member->key,
+                         ARTICLE_VIEWS_MAX, value_shown(shown, value));
     article->views = json_integer_value(value);
     return 0;
 }

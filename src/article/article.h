@@ -33,6 +33,7 @@ int sentiment_parse(const char *name, enum sentiment *sentiment); /* -1 for an u
 #define ARTICLE_NAME_MAX 200      /* bytes of one tag, entity, author, category, source */
 #define ARTICLE_NAMES_MAX 100     /* names in one list */
 #define ARTICLE_URL_MAX 2000
+#define ARTICLE_VIEWS_MAX UINT32_MAX
 #define ARTICLE_PINNED_MAX 50    /* ids */
 #define ARTICLE_BLOCKED_MAX 1000 /* ids */
 

@@ -117,6 +117,8 @@ bool date_parse(const char *text, size_t length, int64_t *seconds, int64_t *unti
     else if (!has_time)
         period = 1;
     *seconds = days_from_civil(year, month, day) * 86400 + second_of_day - offset;
+    if (*seconds < days_from_civil(1, 1, 1) * 86400 || *seconds >= days_from_civil(10000, 1, 1) * 86400)
+        return false; /* the offset leads out of the years that can be written */
     if (until != NULL)
         *until = *seconds + (period > 0 ? period * 86400 - 1 : 0);
     return true;
@@ -130,8 +132,9 @@ const char *date_format(char out[DATE_TEXT_SIZE], int64_t seconds)
         rest += 86400;
         days--;
     }
-    int64_t guess = days >= 0 ? days : days - 365;
-    int year = 1970 + (int)(guess / 366);
+    int year = 1970 + (int)(days / 365); /* a little too far from 1970 */
+    while (days_from_civil(year, 1, 1) > days)
+        year--;
     while (days_from_civil(year + 1, 1, 1) <= days)
         year++;
     int day_of_year = (int)(days - days_from_civil(year, 1, 1));

@@ -102,12 +102,13 @@ static int source_of_draft(struct worker *worker, const struct snapshot *snapsho
     const json_t *given = json_object_get(object, "id");
     const char *id = json_string_value(given);
     struct row_place place;
-    if (given == NULL)
-        json_object_set_new(object, "id", json_string("draft"));
+    if (given == NULL || json_is_null(given))
+        json_object_set_new(object, "id", json_string("a draft without an id"));
     else if (id != NULL && snapshot_find_id(snapshot, id, strlen(id), &place))
         source_exclude_docid(source,
                              place.slice->rows->docids[place.row]); /* the stored version of the draft */
-    if (json_object_get(object, "title") == NULL)
+    const json_t *title = json_object_get(object, "title");
+    if (title == NULL || json_is_null(title))
         json_object_set_new(object, "title", json_string("-"));
     struct article *article;
     if (article_from_json(object, &article, error) != 0) {

@@ -93,16 +93,39 @@ static int apply_words(int count, char **words, struct config *config, struct mi
     return 0;
 }
 
+static int check_address(const char *text, char seen[][ADDRESS_TEXT_SIZE], size_t count, struct error *error)
+{
+    struct address address;
+    if (address_parse(text, &address, error) != 0 || address_check_reach(&address, error) != 0)
+        return -1;
+    address_print(&address, seen[count]);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(seen[i], seen[count]) == 0)
+            return error_set(error, ERROR_BAD_REQUEST, "%s is there twice", seen[count]);
+    return 0;
+}
+
+#define LISTEN_MAX 64 /* addresses that are compared with each other */
+
+static void check_addresses(const struct config *config, struct mistakes *mistakes)
+{
+    char seen[LISTEN_MAX + 1][ADDRESS_TEXT_SIZE];
+    const char *list = config->server_listen;
+    struct error error = ERROR_INIT;
+    size_t count = 0;
+    for (char *text; (text = config_next_word(&list)) != NULL; free(text)) {
+        if (check_address(text, seen, count, &error) != 0)
+            mistakes_add(mistakes, "%s: server.listen: %s", config_origin(config, OPTION_server_listen),
+                         error.message);
+        else if (count < LISTEN_MAX)
+            count++;
+    }
+}
+
 /* What only those who use a setting can judge: so that -t finds it, and not the start. */
 static void check_meaning(const struct config *config, struct mistakes *mistakes)
 {
-    const char *list = config->server_listen;
-    struct address address;
-    struct error error = ERROR_INIT;
-    for (char *text; (text = config_next_word(&list)) != NULL; free(text))
-        if (address_parse(text, &address, &error) != 0)
-            mistakes_add(mistakes, "%s: server.listen: %s", config_origin(config, OPTION_server_listen),
-                         error.message);
+    check_addresses(config, mistakes);
     if (language_find(config->index_language) == NULL)
         mistakes_add(mistakes, "%s: index.language must be an ISO 639-1 code, not \"%s\"",
                      config_origin(config, OPTION_index_language), config->index_language);

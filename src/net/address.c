@@ -139,6 +139,18 @@ bool address_is_loopback(const struct address *address)
     return address_is_unix(address) || IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
+int address_check_reach(const struct address *address, struct error *error)
+{
+    char name[ADDRESS_TEXT_SIZE];
+    if (address_is_loopback(address))
+        return 0;
+    return error_set(
+        error, ERROR_BAD_REQUEST,
+        "%s can be reached from other machines, and clients cannot be authenticated yet: use a unix "
+        "socket, 127.0.0.1 or [::1]",
+        address_print(address, name));
+}
+
 int address_connect(const struct address *address, struct error *error)
 {
     char name[ADDRESS_TEXT_SIZE];

@@ -30,6 +30,9 @@ bool address_is_unix(const struct address *address);
 const char *address_path(const struct address *address); /* of a unix address */
 bool address_is_loopback(const struct address *address); /* reachable from this machine only; true for unix */
 
+/* Clients cannot be authenticated yet: an address that other machines can reach is a bad_request. */
+int address_check_reach(const struct address *address, struct error *error);
+
 /* A connected, blocking, close-on-exec socket, or -1. Errors: unavailable. */
 int address_connect(const struct address *address, struct error *error);
 

@@ -161,13 +161,8 @@ static int bind_socket(struct listener *listener, struct error *error)
 int listener_open(struct event_base *base, const struct address *address, listener_accepted accepted,
                   void *context, struct listener **result, struct error *error)
 {
-    char name[ADDRESS_TEXT_SIZE];
-    if (!address_is_loopback(address))
-        return error_set(
-            error, ERROR_BAD_REQUEST,
-            "%s can be reached from other machines, and clients cannot be authenticated yet: use a unix "
-            "socket, 127.0.0.1 or [::1]",
-            address_print(address, name));
+    if (address_check_reach(address, error) != 0)
+        return -1;
     struct listener *listener = memory_zeroed(1, sizeof *listener);
     listener->address = *address;
     listener->accepted = accepted;

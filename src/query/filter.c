@@ -74,6 +74,8 @@ static int parse_wants(struct filter *filter, const char *key, enum term_field f
         if (want_keys[want] == NULL)
             return error_set(error, ERROR_BAD_REQUEST,
                              "\"filter.%s\" knows \"any\", \"all\" and \"none\", not \"%.40s\"", key, word);
+        if (json_is_null(values))
+            continue;
         if (parse_values(filter, key, field, (enum filter_want)want, values, error) != 0)
             return -1;
     }
@@ -105,6 +107,8 @@ static int parse_published(struct filter *filter, json_t *object, struct error *
         if (!is_from && strcmp(key, "to") != 0)
             return error_set(error, ERROR_BAD_REQUEST,
                              "\"filter.published\" knows \"from\" and \"to\", not \"%.40s\"", key);
+        if (json_is_null(value))
+            continue;
         if (parse_date(value, key, &first, &last, error) != 0)
             return -1;
         filter_add_dates(filter, is_from ? first : DATE_NONE, is_from ? DATE_NONE : last);

@@ -37,6 +37,7 @@ struct query_node {
     size_t term_length;
     uint32_t window;
     bool weighted; /* QUERY_TERM, QUERY_WILDCARD: false for boolean terms */
+    bool is_stop;  /* made of stop words alone: used only if there is nothing else */
     struct query_node **children;
     size_t child_count;
 };
@@ -67,7 +68,9 @@ struct query_limits {
  *   key:value with the keys of term_fields (a word, a "quoted name", for title: also words and phrases)
  *   published:2025-07-01..2025-09-30 (either side may be open; "published:2025-07" is a period)
  *
- * Stop words are dropped unless nothing else is left, or in a phrase, or after +. A hyphenated word is a
+ * Stop words are dropped, also behind - and as operands, unless nothing else is left, or in a phrase, or
+ * after
+ * +. A hyphenated word is a
  * phrase of its parts. Several boolean values of one key are OR-ed, different keys AND-ed, and both filter
  * the words (weight 0). A text that does not parse falls back to its words, with `warning` set
  * (COUNTER_QUERIES_FELL_BACK). An empty text gives QUERY_ALL. Errors: bad_request over a limit

@@ -61,6 +61,7 @@ struct sequence {
     struct node_list stops; /* stop words, used if there is nothing else */
     struct node_list required;
     struct node_list excluded;
+    struct node_list excluded_stops;     /* used if there is nothing else at all */
     struct node_list names[FIELD_COUNT]; /* any of one field, all fields */
     struct node_list filters;            /* all of them */
 };
@@ -71,7 +72,9 @@ static void add_signed(struct parser *parser, struct sequence *sequence, char si
     if (node == NULL)
         return;
     if (sign == '-')
-        node_list_add(query, &sequence->excluded, node);
+        node_list_add(query, node->is_stop ? &sequence->excluded_stops : &sequence->excluded, node);
+    else if (sign == 0 && node->is_stop)
+        node_list_add(query, &sequence->stops, node);
     else if (query_node_is_boolean(node))
         node_list_add(query, &sequence->filters, node);
     else
@@ -86,8 +89,10 @@ static void add_words(struct parser *parser, struct sequence *sequence, const st
         words_of_text(&parser->words, lexeme, field, &sequence->words, &sequence->stops);
         return;
     }
-    struct node_list *list = lexeme->sign == '+' ? &sequence->required : &sequence->excluded;
-    words_of_text(&parser->words, lexeme, field, list, list);
+    if (lexeme->sign == '+')
+        words_of_text(&parser->words, lexeme, field, &sequence->required, &sequence->required);
+    else
+        words_of_text(&parser->words, lexeme, field, &sequence->excluded, &sequence->excluded_stops);
 }
 
 static void add_name(struct parser *parser, struct sequence *sequence, const struct lexeme *lexeme,
@@ -217,8 +222,29 @@ static struct query_node *join_words(struct query *query, struct sequence *seque
     return query_node_new(query, QUERY_AND_MAYBE, both, 2);
 }
 
+static bool asks_for_names(const struct sequence *sequence)
+{
+    size_t count = sequence->filters.count;
+    for (enum term_field field = 0; field < FIELD_COUNT; field++)
+        count += sequence->names[field].count;
+    return count != 0;
+}
+
+/* Nothing but stop words: the whole is as good as one of them. */
+static struct query_node *join_stops(struct query *query, struct sequence *sequence)
+{
+    struct query_node *base = node_list_join(query, QUERY_OR, &sequence->stops);
+    struct query_node *node = base != NULL ? base : not_these(query, NULL, &sequence->excluded_stops);
+    if (node != NULL)
+        node->is_stop = true;
+    return node;
+}
+
 static struct query_node *join_sequence(struct query *query, struct sequence *sequence)
 {
+    if (sequence->words.count == 0 && sequence->required.count == 0 && sequence->excluded.count == 0 &&
+        !asks_for_names(sequence))
+        return join_stops(query, sequence);
     struct query_node *base = join_words(query, sequence);
     struct node_list all = {0};
     node_list_add(query, &all, base);
@@ -247,13 +273,22 @@ static struct query_node *parse_sequence(struct parser *parser)
     return stopped(parser) ? NULL : join_sequence(parser->words.query, &sequence);
 }
 
-static void parse_operand(struct parser *parser, struct node_list *wanted, struct node_list *excluded)
+/* Operands of AND and NOT, those of stop words alone kept aside. */
+struct operands {
+    struct node_list wanted, excluded;
+    struct node_list wanted_stops, excluded_stops;
+};
+
+static void parse_operand(struct parser *parser, struct operands *operands)
 {
     struct query *query = parser->words.query;
     bool negated = take(parser, LEXEME_NOT);
     int64_t from = query->published_from, until = query->published_until;
     struct query_node *node = parse_sequence(parser);
-    node_list_add(query, negated ? excluded : wanted, node);
+    if (node != NULL && node->is_stop)
+        node_list_add(query, negated ? &operands->excluded_stops : &operands->wanted_stops, node);
+    else
+        node_list_add(query, negated ? &operands->excluded : &operands->wanted, node);
     if (negated && (from != query->published_from || until != query->published_until))
         odd(parser, "published: cannot stand in brackets or behind OR, NOT or -");
 }
@@ -261,20 +296,31 @@ static void parse_operand(struct parser *parser, struct node_list *wanted, struc
 static struct query_node *parse_both(struct parser *parser)
 {
     struct query *query = parser->words.query;
-    struct node_list wanted = {0}, excluded = {0};
-    parse_operand(parser, &wanted, &excluded);
+    struct operands operands = {.wanted = {0}};
+    parse_operand(parser, &operands);
     while (!stopped(parser) && (take(parser, LEXEME_AND) || peek(parser)->kind == LEXEME_NOT))
-        parse_operand(parser, &wanted, &excluded);
-    return not_these(query, node_list_join(query, QUERY_AND, &wanted), &excluded);
+        parse_operand(parser, &operands);
+    if (operands.wanted.count + operands.excluded.count != 0)
+        return not_these(query, node_list_join(query, QUERY_AND, &operands.wanted), &operands.excluded);
+    struct query_node *node =
+        not_these(query, node_list_join(query, QUERY_AND, &operands.wanted_stops), &operands.excluded_stops);
+    if (node != NULL)
+        node->is_stop = true;
+    return node;
 }
 
 static struct query_node *parse_any(struct parser *parser)
 {
-    struct node_list either = {0};
+    struct node_list either = {0}, stops = {0};
     do {
-        node_list_add(parser->words.query, &either, parse_both(parser));
+        struct query_node *node = parse_both(parser);
+        node_list_add(parser->words.query, node != NULL && node->is_stop ? &stops : &either, node);
     } while (!stopped(parser) && take(parser, LEXEME_OR));
-    return node_list_join(parser->words.query, QUERY_OR, &either);
+    struct query_node *node =
+        node_list_join(parser->words.query, QUERY_OR, either.count != 0 ? &either : &stops);
+    if (node != NULL)
+        node->is_stop = either.count == 0;
+    return node;
 }
 
 /* ---- the whole text ---- */

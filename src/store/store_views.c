@@ -143,8 +143,8 @@ int store_add_views(struct store_writer *writer, const char *id, int64_t count, 
         return -1;
     if (!counted->exists)
         return store_sqlite_no_article(id, error);
-    if (__builtin_add_overflow(counted->total, count, total))
-        *total = INT64_MAX;
+    if (__builtin_add_overflow(counted->total, count, total) || *total > STORE_VIEWS_MAX)
+        *total = STORE_VIEWS_MAX;
     if (*total < 0)
         *total = 0;
     counted->total = *total;

@@ -130,6 +130,10 @@ bool term_for_name(enum term_field field, const char *name, size_t length, struc
         out->data[start] = '\0';
         return false;
     }
+    if (field == FIELD_LANGUAGE) { /* without the region: "en-GB" is found by "en" and the other way round */
+        out->length = name_start + strcspn(out->data + name_start, "-_");
+        out->data[out->length] = '\0';
+    }
     if (!colon && out->data[name_start] == ':') {
         buffer_append_char(out, ':');
         memmove(out->data + name_start + 1, out->data + name_start, out->length - 1 - name_start);

@@ -144,6 +144,13 @@ def test_a_draft(reader, articles):
     assert reader.ok("STATS")["store"]["articles"] == 120
 
 
+def test_null_in_a_draft_is_absent(reader, articles):
+    draft = {key: articles[WIRE].get(key) for key in ("tags", "people", "organizations", "places")}
+    plain = related(reader, article=draft)
+    assert plain == related(reader, article={**draft, "id": None, "title": None, "published": None})
+    assert related(reader, article={**draft, "pinned": ["draft"]}) == plain
+
+
 def test_a_draft_of_a_stored_article_does_not_suggest_it(reader, articles):
     assert WIRE not in ids(related(reader, article={**articles[WIRE], "title": "New title"}, limit=50))
 

@@ -122,6 +122,7 @@ def found(client, query, **parameters):
         ('author:"elin marsh"', {"named"}),
         ('source:"northern wire"', {"named"}),
         ("language:de", {"de"}),
+        ("language:de-CH", {"de"}),
         ("sentiment:negative", {"named"}),
         ("tag:ai tag:nothing", {"named"}),
         ("plain tag:ai", {"named"}),

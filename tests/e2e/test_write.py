@@ -267,6 +267,22 @@ def test_put_with_views_sets_them(client):
     assert set(views(client, "a").values()) == {3}
 
 
+def test_views_stay_at_their_largest_number_everywhere(client):
+    client.put({"id": "a", "title": "A", "views": 4294967290}, wait="visible")
+    for _ in range(2):
+        assert client.ok("VIEW", {"id": "a", "count": 9})["views"] == 4294967295
+    (hit,) = client.ok("SEARCH", query="A", fields=["views"])["hits"]
+    assert hit["views"] == client.ok("GET", id="a")["article"]["views"] == 4294967295
+
+
+def test_old_dates_come_back(client):
+    for day in ("0001-01-01", "0900-06-15", "1599-12-31", "1900-03-01", "1968-12-31", "9999-12-31"):
+        client.put({"id": "a", "title": "A", "published": f"{day}T12:00:00Z"}, wait="visible")
+        (hit,) = client.ok("SEARCH", filter={"published": {"from": day, "to": day}})["hits"]
+        assert hit["published"] == f"{day}T12:00:00Z"
+    assert "published" in client.fail("bad_request", "PUT", id="a", title="A", published="9999-12-31T23:59:59-14:00")
+
+
 def test_views_of_a_deleted_article_start_again(client):
     client.put({"id": "a", "title": "Fox", "views": 10})
     client.ok("DELETE", "a")

@@ -123,9 +123,9 @@ static void refuses_bad_values(void **state)
                   "\"language\" must be an ISO 639-1 code such as \"en\" or \"en-GB\", not a list");
     check_refused("\"sentiment\":\"Neutral\"",
                   "\"sentiment\" must be positive, neutral or negative, not \"Neutral\"");
-    check_refused("\"views\":-1", "\"views\" must be a whole number, 0 or more, not -1");
-    check_refused("\"views\":1.5", "\"views\" must be a whole number, 0 or more, not a number");
-    check_refused("\"views\":\"7\"", "\"views\" must be a whole number, 0 or more, not \"7\"");
+    check_refused("\"views\":-1", "\"views\" must be a whole number from 0 to 4294967295, not -1");
+    check_refused("\"views\":1.5", "\"views\" must be a whole number from 0 to 4294967295, not a number");
+    check_refused("\"views\":\"7\"", "\"views\" must be a whole number from 0 to 4294967295, not \"7\"");
     check_refused("\"extra\":[1]", "\"extra\" must be an object, not a list");
     check_refused("\"body\":{}", "\"body\" must be a string, not an object");
     check_refused("\"url\":true", "\"url\" must be a string, not true");
