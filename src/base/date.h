@@ -11,8 +11,9 @@
 
 /*
  * Reads "2025-09-11", "2025-09-11T08:00:00Z" or with an offset "+02:00", fractions of a second dropped; also
- * "2025-09" and "2025". Years 0001 to 9999, in UTC. `*until` (may be NULL) is the last second of the period the text
- * names: the end of the day for a bare date. False if the text is none of these or names no real date.
+ * "2025-09" and "2025". Years 0001 to 9999, in UTC. `*until` (may be NULL) is the last second of the period
+ * the text names: the end of the day for a bare date. False if the text is none of these or names no real
+ * date.
  */
 bool date_parse(const char *text, size_t length, int64_t *seconds, int64_t *until);
 

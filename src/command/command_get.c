@@ -16,8 +16,8 @@ static int write_article(struct worker *worker, const char *id, const json_t *fi
         store_get(store, id, &worker->text, &revision, &views, error) != 0)
         return -1;
     json_begin_object(writer);
-    int result =
-        hit_write_stored(worker->text.data, worker->text.length, views, revision, fields, writer, error);
+    int result = hit_write_stored(worker, worker->text.data, worker->text.length, views, revision, fields,
+                                  writer, error);
     json_end_object(writer);
     return result;
 }

@@ -112,6 +112,7 @@ int command_patch(struct request *request, struct worker *worker, struct json_wr
         return error_set(error, ERROR_BAD_REQUEST, "PATCH needs \"id\", the id of the article to change");
     struct write *write = write_new(WRITE_PATCH, json_string_value(id));
     write->patch = take_members(request);
+    write->text_max = request->limits.article_bytes;
     write->if_revision = schema_integer(request->arguments, "if_revision", -1);
     return submit(request, write, error);
 }

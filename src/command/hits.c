@@ -1,6 +1,7 @@
 #include "command/hits.h"
 
 #include "article/article.h"
+#include "base/counters.h"
 #include "base/nearest.h"
 
 #include <string.h>
@@ -64,8 +65,21 @@ static void write_members(const json_t *object, const json_t *fields, struct jso
     }
 }
 
-int hit_write_stored(const char *text, size_t length, int64_t views, uint64_t revision, const json_t *fields,
-                     struct json_writer *writer, struct error *error)
+/* Other parts of a reply are small beside its articles. */
+static int check_size(const struct worker *worker, const struct json_writer *writer, struct error *error)
+{
+    int64_t most = atomic_load_explicit(&worker->service->reply_max, memory_order_relaxed);
+    if ((int64_t)writer->out->length <= most)
+        return 0;
+    counter_add(COUNTER_REPLIES_TOO_LARGE, 1);
+    return error_set(
+        error, ERROR_TOO_LARGE,
+        "the reply would be larger than %lld bytes (limits.reply): ask for fewer articles or fields",
+        (long long)most);
+}
+
+int hit_write_stored(const struct worker *worker, const char *text, size_t length, int64_t views,
+                     uint64_t revision, const json_t *fields, struct json_writer *writer, struct error *error)
 {
     if (fields == NULL) {
         /* the stored text is an object: its members go as they are */
@@ -80,7 +94,7 @@ int hit_write_stored(const char *text, size_t length, int64_t views, uint64_t re
     if (wants(fields, "views"))
         json_key_int(writer, "views", views);
     json_key_int(writer, "revision", (int64_t)revision);
-    return 0;
+    return check_size(worker, writer, error);
 }
 
 /* All fields of one version, from the store. */
@@ -154,5 +168,5 @@ int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, co
     }
     if (wants(fields, "views"))
         json_key_int(writer, "views", slice_row_views(slice, row));
-    return 0;
+    return check_size(worker, writer, error);
 }

@@ -13,7 +13,8 @@
 int hit_fields_check(const json_t *fields, struct error *error);
 
 /* Writes the members of an article at a place in the catalog, without braces. Fields that are not on the card
- * come from the store. */
+ * come from the store. Errors, here and below: unavailable; too_large once the whole reply is larger than the
+ * limit. */
 int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,
               struct json_writer *writer, struct error *error);
 
@@ -22,7 +23,8 @@ void hit_write_article(const struct article *article, int64_t views, const json_
                        struct json_writer *writer);
 
 /* Writes the members of a stored article's text that `fields` names (NULL: all), then views and revision. */
-int hit_write_stored(const char *text, size_t length, int64_t views, uint64_t revision, const json_t *fields,
-                     struct json_writer *writer, struct error *error);
+int hit_write_stored(const struct worker *worker, const char *text, size_t length, int64_t views,
+                     uint64_t revision, const json_t *fields, struct json_writer *writer,
+                     struct error *error);
 
 #endif

@@ -30,8 +30,8 @@ int related_options_read(struct worker *worker, struct request *request, struct 
 
 /* Runs the query, collapsed unless it asks for all copies: `hits` are the pinned articles in their order,
  * then the highest in rank; none if the source's connected stories are off. At most `wanted` in all, chosen
- * among `candidates`; `wanted` 0: all candidates, copies included, and `was_full` is known. `diversity` as related_diversify(), 0:
- * none. Errors: deadline. */
+ * among `candidates`; `wanted` 0: all candidates, copies included, and `was_full` is known. `diversity` as
+ * related_diversify(), 0: none. Errors: deadline. */
 int related_options_run(struct worker *worker, struct related_options *options, size_t candidates,
                         size_t wanted, double diversity, struct error *error);
 void related_options_release(struct related_options *options);

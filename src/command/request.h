@@ -30,7 +30,8 @@ struct server;  /* net/server.h */
 struct command_limits {
     size_t json_depth;
     size_t json_nodes;
-    int64_t deadline_ms; /* of queries that do not say */
+    size_t article_bytes; /* of an article that PATCH makes */
+    int64_t deadline_ms;  /* of queries that do not say */
     int64_t deadline_max_ms;
 };
 

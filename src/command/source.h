@@ -14,7 +14,8 @@ struct source {
     int64_t published;                   /* of the one article; DATE_NONE for several or if unknown */
     struct row_place place;              /* of the one article, if it is in the catalog */
     bool has_place;
-    const struct article *stored; /* the one article if it is only in the store yet: borrowed from the worker */
+    const struct article
+        *stored; /* the one article if it is only in the store yet: borrowed from the worker */
     int64_t stored_views;
     uint32_t *excluded; /* docids never to suggest; sorted by source_finish() */
     size_t excluded_count;

@@ -79,6 +79,8 @@ void service_configure(struct service *service, const struct config *config)
     service->settings = settings;
     service->limits = limits;
     pthread_mutex_unlock(&service->settings_lock);
+    bool fits = config->limits_reply < config->limits_output_total; /* else it could not be sent */
+    atomic_store(&service->reply_max, fits ? config->limits_reply : config->limits_output_total);
     buffer_release(&old);
 }
 

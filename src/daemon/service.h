@@ -52,7 +52,8 @@ struct service {
     int64_t started; /* clock.h */
     pthread_mutex_t settings_lock;
     struct service_settings settings;
-    struct buffer limits; /* the bounds on clients as JSON members, for HELLO and STATS */
+    struct buffer limits;      /* the bounds on clients as JSON members, for HELLO and STATS */
+    _Atomic int64_t reply_max; /* bytes, of a reply with articles; follows the settings */
     atomic_bool stopping;
     _Atomic int64_t memory_used; /* bytes, as of the last look */
 };

@@ -23,7 +23,7 @@ struct worker {
     struct store_reader *store; /* opened at first use */
     struct feature_vector vector;
     struct feature_vector combined;
-    struct article *draft; /* of the last RELATED for an unsaved article */
+    struct article *draft;         /* of the last RELATED for an unsaved article */
     struct shared_feature *shared; /* with the article that is being written */
     size_t shared_capacity;
     struct buffer text;

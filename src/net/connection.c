@@ -142,12 +142,30 @@ static const char *reason_to_close(const struct connection *connection, const st
     return connection->host->stopping ? "the server is stopping" : NULL;
 }
 
+#define STILL_MS 1000 /* a client that reads takes something within this time */
+
+/* Much output is no fault of a client that reads it as fast as it comes: one reply may be larger than the
+ * limit. So a connection over the limit is closed when nothing moves for a moment, or when it stays there. */
+static bool is_over(struct connection *connection, const struct outbox_status *status, int64_t now)
+{
+    const struct server_limits *limits = &connection->host->limits;
+    if ((int64_t)status->unsent <= limits->output_close) {
+        connection->over_since = 0;
+        return false;
+    }
+    if (connection->over_since == 0)
+        connection->over_since = now;
+    int64_t moved = status->progress > connection->over_since ? status->progress : connection->over_since;
+    return now - moved > STILL_MS * NANOSECONDS_PER_MS ||
+           now - connection->over_since > limits->output_stall * NANOSECONDS_PER_MS;
+}
+
 /* Decides the state after a turn, and what to wait for. */
 static void settle(struct connection *connection, const struct outbox_status *status, bool more)
 {
     const struct server_limits *limits = &connection->host->limits;
     const char *reason = reason_to_close(connection, status, more);
-    if ((int64_t)status->unsent > limits->output_close) {
+    if (is_over(connection, status, connection->now)) {
         counter_add(COUNTER_OUTPUT_OVERFLOWS, 1);
         reason = "too much unread output";
     }
@@ -281,6 +299,11 @@ void connection_check_time(struct connection *connection, int64_t now)
     struct outbox_status status;
     const char *reason = NULL;
     outbox_look(connection->outbox, &status);
+    if (is_over(connection, &status, now)) {
+        counter_add(COUNTER_OUTPUT_OVERFLOWS, 1);
+        connection_close(connection, "too much unread output");
+        return;
+    }
     if (status.in_flight != 0 || status.unsent != 0)
         connection->last_request = now; /* not idle: the time begins when it is */
     if (status.progress != 0 && now - status.progress > limits->output_stall * NANOSECONDS_PER_MS)

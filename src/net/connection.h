@@ -77,6 +77,7 @@ struct connection {
     struct request **held_end;
     int64_t now; /* of this turn */
     int64_t last_request;
+    int64_t over_since;    /* it holds more unread output than `output_close`; 0 = no */
     int64_t partial_since; /* an incomplete request has been there since; 0 = none */
 };
 

@@ -27,6 +27,7 @@ static struct request *new_request(struct connection *connection, const struct f
     request->limits = (struct command_limits){
         .json_depth = (size_t)limits->json_depth,
         .json_nodes = (size_t)limits->json_nodes,
+        .article_bytes = (size_t)limits->line_write,
         .deadline_ms = limits->deadline,
         .deadline_max_ms = limits->deadline_max,
     };

@@ -109,6 +109,16 @@ static int patch_article(const struct write *write, const struct buffer *stored,
     return article_from_json(after, article, error);
 }
 
+/* One patch after the other must not make an article that no reply can bring back. */
+static int check_growth(const struct write *write, size_t before, size_t after, struct error *error)
+{
+    if (write->text_max == 0 || after <= write->text_max || after <= before)
+        return 0;
+    return error_set(error, ERROR_TOO_LARGE,
+                     "the article would have %zu bytes after the patch, at most %zu are allowed (line_write)",
+                     after, write->text_max);
+}
+
 static int write_patch(struct store_writer *writer, struct write *write)
 {
     struct buffer text = BUFFER_INIT;
@@ -119,11 +129,14 @@ static int write_patch(struct store_writer *writer, struct write *write)
         result = store_get_in_transaction(writer, write->id, &text, &revision, &write->error);
     if (result == 0)
         result = patch_article(write, &text, &article, &write->error);
+    size_t before = text.length;
     if (result == 0) {
         buffer_clear(&text);
         article_write_stored(article, &text);
-        result = write_put(writer, write, text.data, text.length, article->views);
+        result = check_growth(write, before, text.length, &write->error);
     }
+    if (result == 0)
+        result = write_put(writer, write, text.data, text.length, article->views);
     article_free(article);
     buffer_release(&text);
     return result;

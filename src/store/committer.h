@@ -36,7 +36,8 @@ struct write {
     char *id;   /* owned */
     char *text; /* WRITE_PUT: the stored JSON (owned) */
     size_t text_length;
-    json_t *patch;           /* WRITE_PATCH: the merge patch (owned); `views` in it sets the count */
+    size_t text_max; /* WRITE_PATCH: bytes of the article that it may make of a smaller one; 0 = any */
+    json_t *patch;   /* WRITE_PATCH: the merge patch (owned); `views` in it sets the count */
     struct profile *profile; /* WRITE_PROFILE, WRITE_REMOVE_PROFILE (one reference); `id` is "" then */
     int64_t views;           /* WRITE_PUT: the count to set, -1 to keep; WRITE_VIEW: how many to add */
     int64_t if_revision;     /* -1 = any */

@@ -114,6 +114,38 @@ def test_output_close(start):
         assert writer.ok("PING")
 
 
+def test_replies_over_the_limit_come_whole_if_they_are_read(start):
+    """More than output_close, in one reply and in several, is sent to a client that reads on."""
+    daemon = start("--limits.output_pause=64K", "--limits.output_close=200K")
+    with daemon.client() as client:
+        for number in range(20):
+            client.put({**BIG, "id": f"big{number}"})
+        client.ok("FLUSH")
+        names = [f"big{number}" for number in range(20)]
+        client.send(*[client.line("GET", ids=names)] * 4, client.line("SEARCH", fields=["id", "body"], limit=20))
+        for reply in client.receive_all(4):
+            assert [article["id"] for article in reply["articles"]] == names
+            assert all(article["body"] == BIG["body"] for article in reply["articles"])
+        assert sorted(hit["id"] for hit in client.receive()["hits"]) == sorted(names)
+        assert client.counter("output_overflows") == 0
+
+
+def test_reply(start):
+    daemon = start("--limits.reply=1M")
+    with daemon.client() as client:
+        for number in range(12):
+            client.put({**BIG, "id": f"big{number}"})
+        client.ok("FLUSH")
+        names = [f"big{number}" for number in range(12)]
+        few = {"limit": 12, "fields": ["id", "body"]}
+        assert "limits.reply" in client.fail("too_large", "GET", ids=names)
+        assert "1048576" in client.fail("too_large", "SEARCH", few)
+        assert "limits.reply" in client.fail("too_large", "RELATED", few, id="big0", copies="show")
+        assert len(client.ok("GET", ids=names[:9])["articles"]) == 9
+        assert len(client.ok("SEARCH", {**few, "fields": ["id"]})["hits"]) == 12
+        assert client.counter("replies_too_large") == 3
+
+
 def test_output_total(start):
     options = ["--limits.output_total=1M", "--limits.output_close=1M", "--limits.output_pause=512K"]
     daemon = start(*options, "--limits.pipeline=1000")

@@ -117,6 +117,18 @@ def test_patch_that_makes_no_article_changes_nothing(client, patch, word):
     assert client.ok("GET", "a1")["article"] == {**FULL, "revision": 1}
 
 
+def test_patches_make_no_article_that_is_too_long(client):
+    client.put({"id": "a", "title": "A"})
+    part = "x" * 400000
+    for name in ("one", "two"):
+        client.ok("PATCH", id="a", extra={name: part})
+    message = client.fail("too_large", "PATCH", id="a", extra={"three": part})
+    assert "1048576" in message and "line_write" in message
+    assert set(client.ok("GET", id="a")["article"]["extra"]) == {"one", "two"}
+    client.ok("PATCH", id="a", extra={"one": None, "three": part})
+    assert set(client.ok("GET", id="a")["article"]["extra"]) == {"two", "three"}
+
+
 def test_patch_of_nothing(client):
     client.fail("not_found", "PATCH", id="none", title="T")
     client.fail("bad_request", "PATCH", id=5, title="T")

@@ -562,7 +562,7 @@ static void a_client_that_does_not_read_is_closed(void **state)
     begin(&usual);
     FILE *client = attach(address);
     say(client, "BIG 4000000\nPING\n");
-    char byte[4096];
+    char byte[4096]; /* it is not read before it is closed */
     ssize_t length;
     size_t total = 0;
     /* what was sent before it was closed comes, then the end: not all of it */
