@@ -10,13 +10,23 @@
 struct word_start {
     uint32_t start;
     uint32_t end;
-    bool first; /* no name reaches from the word before into this one */
+    uint32_t own_end; /* without a "'s" */
+    bool first;       /* no name reaches from the word before into this one */
+};
+
+/* A name that stands in a text. */
+struct match {
+    uint32_t at;    /* its first word */
+    uint32_t words; /* 0: a longer one stands in its way */
+    uint32_t number;
 };
 
 void gazetteer_scratch_release(struct gazetteer_scratch *scratch)
 {
     buffer_release(&scratch->words);
     buffer_release(&scratch->starts);
+    buffer_release(&scratch->matches);
+    buffer_release(&scratch->taken);
 }
 
 bool gazetteer_open(const struct image *image, uint32_t first_section, struct gazetteer *gazetteer)
@@ -33,19 +43,26 @@ bool gazetteer_open(const struct image *image, uint32_t first_section, struct ga
 #define ABBREVIATION_BYTES                                                                                   \
     4 /* a full stop behind a word as short as this need not end a sentence: "St. Ives" */
 
-/* What may stand between two words of a name. Anything else separates names, as two line ends do. */
-static bool is_separated(const char *text, const struct token *before, const struct token *token)
+enum separation {
+    JOINED,    /* what may stand between two words of any name */
+    SEPARATED, /* a comma, a quote, the end of a sentence: only between those of a name that is written so */
+    APART      /* an empty line, or a word that was too long */
+};
+
+static enum separation separation_of(const char *text, const struct token *before, const struct token *token)
 {
     size_t lines = 0;
-    for (size_t at = before->end; at < token->offset; at++) {
+    enum separation found = token->position == before->position + 1 ? JOINED : APART;
+    for (size_t at = before->end; at < token->offset && found != APART; at++) {
         char c = text[at];
         lines += c == '\n';
-        if (strchr(" \t\r\n-'/&+_.", c) == NULL || c == '\0' || lines > 1)
-            return true;
-        if (c == '.' && before->end - before->offset > ABBREVIATION_BYTES)
-            return true;
+        if (lines > 1)
+            found = APART;
+        else if (strchr(" \t\r\n-'/&+_.", c) == NULL || c == '\0' ||
+                 (c == '.' && before->end - before->offset > ABBREVIATION_BYTES))
+            found = SEPARATED;
     }
-    return token->position != before->position + 1; /* a word between them was too long */
+    return found;
 }
 
 static size_t without_possessive(const char *word, size_t length)
@@ -53,8 +70,9 @@ static size_t without_possessive(const char *word, size_t length)
     return length > 2 && memcmp(word + length - 2, "'s", 2) == 0 ? length - 2 : length;
 }
 
-/* The words of a text, with a blank between them; how many there are. False for `*known` if there are
- * characters whose words the tokeniser does not know; they separate those around them. */
+/* The words of a text, with a blank between them, a comma where they are separated; how many there are. False
+ * for `*known` if there are characters whose words the tokeniser does not know; they separate those around
+ * them. */
 static size_t read_words(struct gazetteer_scratch *scratch, const char *text, size_t length, bool *known)
 {
     struct tokeniser tokeniser;
@@ -72,12 +90,13 @@ static size_t read_words(struct gazetteer_scratch *scratch, const char *text, si
             first = true;
             continue;
         }
+        enum separation separation = first ? APART : separation_of(text, &before, &token);
         if (count > 0)
-            buffer_append_char(&scratch->words, ' ');
-        struct word_start word = {.start = (uint32_t)scratch->words.length,
-                                  .first = first || is_separated(text, &before, &token)};
-        buffer_append(&scratch->words, token.text, without_possessive(token.text, token.length));
+            buffer_append_char(&scratch->words, separation == JOINED ? ' ' : ',');
+        struct word_start word = {.start = (uint32_t)scratch->words.length, .first = separation == APART};
+        buffer_append(&scratch->words, token.text, token.length);
         word.end = (uint32_t)scratch->words.length;
+        word.own_end = word.start + (uint32_t)without_possessive(token.text, token.length);
         buffer_append(&scratch->starts, &word, sizeof word);
         before = token;
         first = false;
@@ -93,25 +112,64 @@ static const struct word_start *starts_of(const struct gazetteer_scratch *scratc
 
 /* ---- finding ---- */
 
-/* The longest name among the words from `at` on: how many words it has, 0 for none. */
-static size_t longest(const struct gazetteer *gazetteer, const struct gazetteer_scratch *scratch, size_t at,
-                      size_t count, uint32_t *number)
+static uint32_t look_up(const struct gazetteer *gazetteer, const struct gazetteer_scratch *scratch,
+                        uint32_t start, uint32_t end)
+{
+    const char *sequence = scratch->words.data + start;
+    return dictionary_find(&gazetteer->sequences, sequence, end - start, hash_bytes(sequence, end - start));
+}
+
+/* Adds the name, if the entry is that of one. */
+static bool add_match(const struct gazetteer *gazetteer, struct gazetteer_scratch *scratch, size_t at,
+                      size_t end, uint32_t entry)
+{
+    if (entry == DICTIONARY_NONE || gazetteer->numbers[entry] == DICTIONARY_NONE)
+        return false;
+    struct match match = {(uint32_t)at, (uint32_t)(end - at), gazetteer->numbers[entry]};
+    buffer_append(&scratch->matches, &match, sizeof match);
+    return true;
+}
+
+/* All names that begin with a word. The "'s" of a name belongs to it, that of a text may not. */
+static void match_from(const struct gazetteer *gazetteer, struct gazetteer_scratch *scratch, size_t at,
+                       size_t count)
 {
     const struct word_start *words = starts_of(scratch);
-    size_t found = 0;
     for (size_t i = at; i < count && i < at + GAZETTEER_WORDS_MAX && (i == at || !words[i].first); i++) {
-        const char *sequence = scratch->words.data + words[at].start;
-        size_t length = words[i].end - words[at].start;
-        uint32_t entry =
-            dictionary_find(&gazetteer->sequences, sequence, length, hash_bytes(sequence, length));
+        uint32_t entry = look_up(gazetteer, scratch, words[at].start, words[i].end);
+        if (!add_match(gazetteer, scratch, at, i + 1, entry) && words[i].own_end != words[i].end)
+            add_match(gazetteer, scratch, at, i + 1,
+                      look_up(gazetteer, scratch, words[at].start, words[i].own_end));
         if (entry == DICTIONARY_NONE)
             break;
-        if (gazetteer->numbers[entry] == DICTIONARY_NONE)
-            continue;
-        *number = gazetteer->numbers[entry];
-        found = i - at + 1;
     }
-    return found;
+}
+
+static bool is_free(const struct gazetteer_scratch *scratch, const struct match *match)
+{
+    return memchr(scratch->taken.data + match->at, 1, match->words) == NULL;
+}
+
+/* Of names that overlap the one with the most words stays, of equally long ones the first. Matches are in the
+ * order of their first words. */
+static void resolve_overlaps(struct gazetteer_scratch *scratch, size_t word_count)
+{
+    struct match *matches = (struct match *)(void *)scratch->matches.data;
+    size_t count = scratch->matches.length / sizeof *matches;
+    buffer_clear(&scratch->taken);
+    for (size_t i = 0; i < word_count; i++)
+        buffer_append_char(&scratch->taken, 0);
+    for (uint32_t words = GAZETTEER_WORDS_MAX; words > 0; words--) {
+        for (size_t i = 0; i < count; i++) {
+            struct match *match = &matches[i];
+            if (match->words != words)
+                continue;
+            if (is_free(scratch, match))
+                memset(scratch->taken.data + match->at, 1, words);
+            else
+                match->words = 0;
+        }
+    }
 }
 
 void gazetteer_find(const struct gazetteer *gazetteer, struct gazetteer_scratch *scratch, const char *text,
@@ -120,16 +178,20 @@ void gazetteer_find(const struct gazetteer *gazetteer, struct gazetteer_scratch 
     bool known;
     if (gazetteer->sequences.count == 0 || length == 0)
         return;
-    size_t count = read_words(scratch, text, length, &known);
-    for (size_t at = 0; at < count;) {
-        uint32_t number;
-        size_t words = longest(gazetteer, scratch, at, count, &number);
-        at += words != 0 ? words : 1;
-        if (words == 0)
+    size_t word_count = read_words(scratch, text, length, &known);
+    buffer_clear(&scratch->matches);
+    for (size_t at = 0; at < word_count; at++)
+        match_from(gazetteer, scratch, at, word_count);
+    const struct match *matches = (const struct match *)(const void *)scratch->matches.data;
+    size_t count = scratch->matches.length / sizeof *matches;
+    if (count > 0)
+        resolve_overlaps(scratch, word_count);
+    for (size_t i = 0; i < count; i++) {
+        if (matches[i].words == 0)
             continue;
         struct gazetteer_name name;
-        name.term = dictionary_term(&gazetteer->names, number, &name.length);
-        name.display = dictionary_display(&gazetteer->names, number, &name.display_length);
+        name.term = dictionary_term(&gazetteer->names, matches[i].number, &name.length);
+        name.display = dictionary_display(&gazetteer->names, matches[i].number, &name.display_length);
         name.kind = term_name_kind(name.term, name.length);
         each(context, &name);
     }

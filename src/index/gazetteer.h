@@ -4,7 +4,8 @@
  * A name is a sequence of words, as the tokeniser gives them; the table holds every beginning of every name,
  * so that at each word of a text only as many look-ups are made as a name that begins there has words: linear
  * in the text. Names of more than GAZETTEER_WORDS_MAX words, and those in scripts without spaces, whose words
- * the tokeniser does not know, are left out. A word's "'s" does not count.
+ * the tokeniser does not know, are left out. A "'s" behind a name does not count. What separates words in
+ * texts, such as a comma, only stands inside a name that is written with it: "Portland, Oregon".
  *
  * It lies in sections of an image. Reading: any thread. Building: one thread.
  */
@@ -21,7 +22,7 @@
 #define GAZETTEER_SECTIONS (2 * DICTIONARY_SECTIONS + 1)
 
 struct gazetteer {
-    struct dictionary sequences; /* words with a blank between them */
+    struct dictionary sequences; /* words with a blank between them, or a comma where they are separated */
     const uint32_t *numbers; /* for each: of the name that it is, in `names`; DICTIONARY_NONE: a beginning */
     struct dictionary names; /* Xapian terms, and how they are shown */
 };
@@ -41,12 +42,15 @@ bool gazetteer_open(const struct image *image, uint32_t first_section, struct ga
 /* Memory that is kept from one text to the next: zero-initialise. */
 struct gazetteer_scratch {
     struct buffer words;
-    struct buffer starts; /* struct word_start */
+    struct buffer starts;  /* struct word_start */
+    struct buffer matches; /* struct match */
+    struct buffer taken;   /* for each word: 1 if it is one of a name */
 };
 void gazetteer_scratch_release(struct gazetteer_scratch *scratch);
 
 /* Calls `each` for the names in a normalised text, in its order, as often as they occur; those that overlap a
- * longer one, or one that began before, are not there. Names borrow their texts from the gazetteer. */
+ * longer one, or one as long that began before, are not there. Names borrow their texts from the gazetteer.
+ */
 typedef void (*gazetteer_function)(void *context, const struct gazetteer_name *name);
 void gazetteer_find(const struct gazetteer *gazetteer, struct gazetteer_scratch *scratch, const char *text,
                     size_t length, gazetteer_function each, void *context);

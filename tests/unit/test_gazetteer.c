@@ -121,7 +121,43 @@ static void what_may_stand_between_words(void **state)
     expect(fixture, "coca cola, Coca-Cola’s and Coca - Cola",
            "org:Coca-Cola; org:Coca-Cola; org:Coca-Cola; ");
     expect(fixture, "St Ives and St. Ives", "pla:St. Ives; pla:St. Ives; ");
-    expect(fixture, "Mcdonald's and McDonald", "org:McDonald's; org:McDonald's; ");
+    expect(fixture, "Mcdonald's and McDonald’s’s", "org:McDonald's; org:McDonald's; ");
+    expect(fixture, "McDonald food", "");
+}
+
+static void of_overlapping_names_the_longest(void **state)
+{
+    struct fixture *fixture = *state;
+    add(fixture, NAME_PERSON, "Ann Lee", 5);
+    add(fixture, NAME_ORGANIZATION, "Morgan Stanley", 5);
+    add(fixture, NAME_PERSON, "Lee Morgan Stanley", 5);
+    add(fixture, NAME_PLACE, "Stanley", 5);
+    add(fixture, NAME_PERSON, "Stanley Ann", 5);
+    finish(fixture);
+    expect(fixture, "Ann Lee Morgan Stanley", "peo:Lee Morgan Stanley; ");
+    expect(fixture, "Ann Lee, Morgan Stanley", "peo:Ann Lee; org:Morgan Stanley; ");
+    expect(fixture, "Ann Lee Morgan", "peo:Ann Lee; ");
+    expect(fixture, "Morgan Stanley Ann Lee", "org:Morgan Stanley; peo:Ann Lee; ");
+    expect(fixture, "Stanley Ann Lee Morgan Stanley Stanley",
+           "peo:Stanley Ann; peo:Lee Morgan Stanley; pla:Stanley; ");
+}
+
+static void names_that_are_written_with_separators(void **state)
+{
+    struct fixture *fixture = *state;
+    add(fixture, NAME_PLACE, "Portland, Oregon", 5);
+    add(fixture, NAME_PLACE, "Oregon", 5);
+    add(fixture, NAME_PERSON, "Dwayne \"The Rock\" Johnson", 5);
+    add(fixture, NAME_PERSON, "Dwayne Johnson", 5);
+    add(fixture, NAME_PERSON, "McDonald", 5);
+    add(fixture, NAME_ORGANIZATION, "McDonald's", 5);
+    finish(fixture);
+    expect(fixture, "from Portland, Oregon, today", "pla:Portland, Oregon; ");
+    expect(fixture, "from Portland Oregon", "pla:Oregon; ");
+    expect(fixture, "Portland,\n\nOregon", "pla:Oregon; ");
+    expect(fixture, "Dwayne “The Rock” Johnson’s film", "peo:Dwayne \"The Rock\" Johnson; ");
+    expect(fixture, "Dwayne Johnson, Dwayne The Rock Johnson", "peo:Dwayne Johnson; ");
+    expect(fixture, "McDonald's menu, says McDonald", "org:McDonald's; peo:McDonald; ");
 }
 
 static void a_sentence_ends_a_name(void **state)
@@ -204,6 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_longest_name_of_whole_words),
         TEST(what_may_stand_between_words),
+        TEST(of_overlapping_names_the_longest),
+        TEST(names_that_are_written_with_separators),
         TEST(a_sentence_ends_a_name),
         TEST(names_a_text_cannot_be_trusted_with),
         TEST(characters_without_words_separate),
