@@ -63,7 +63,7 @@ int main(int count, char **words)
         printf("storyd %s\n", STORYD_VERSION);
         return EXIT_SUCCESS;
     }
-    if (arguments_load(count, words, &config) != 0)
+    if (arguments_load(count, words, arguments_complain, &config) != 0)
         return EXIT_USAGE;
     if (arguments.action == ARGUMENTS_TEST) {
         config_free(config);

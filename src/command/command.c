@@ -93,6 +93,9 @@ static json_t *parse_json(const char *text, size_t length, const struct command_
         char *excerpt = strstr(reason.text, " near "); /* the client's own bytes, cut anywhere */
         if (excerpt != NULL)
             *excerpt = '\0';
+        char *flag = strstr(reason.text, " without JSON_"); /* how a programmer would allow it */
+        if (flag != NULL)
+            *flag = '\0';
         error_set(error, ERROR_BAD_REQUEST, "the argument is not valid JSON: %s at byte %d", reason.text,
                   reason.position);
     }

@@ -30,6 +30,7 @@ struct command {
     enum command_place place;
     bool is_write;   /* goes to the committer: later untagged requests of the connection wait for its reply */
     bool is_barrier; /* is no write, but later untagged requests wait for its reply too */
+    bool is_vital;   /* also runs when memory is nearly used up: for the administrator who wonders why */
     bool is_last;    /* the connection is closed behind its reply: no request is taken after it */
     const char *main_parameter; /* what bare text means; NULL: bare text is refused */
     const struct parameter *parameters;

@@ -394,6 +394,7 @@ const struct command commands[] = {
     {.name = "STATS",
      .role = ROLE_QUERY,
      .place = COMMAND_ON_WORKER,
+     .is_vital = true,
      .parameters = no_parameters,
      .run = command_stats,
      .help = "Figures of the server, the store, the index and the commands"},

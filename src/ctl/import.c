@@ -54,7 +54,9 @@ struct import {
     int64_t retry_ms;     /* when */
     struct error refusal; /* why */
     bool ended;           /* the file */
-    bool starved;         /* the file has nothing just now */
+    bool is_damaged;      /* it has ended with this error */
+    struct error damage;
+    bool starved; /* the file has nothing just now */
     struct import_state done;
     char *state_path;
     int64_t begun;
@@ -220,10 +222,12 @@ static int take_line(struct import *import, struct error *error)
     case SOURCE_END:
         import->ended = true;
         return 0;
-    case SOURCE_FAILED:
+    case SOURCE_FAILED: /* what was read before it is stored first */
+        import->damage = *error;
+        import->ended = import->is_damaged = true;
         break;
     }
-    return blame(import, IMPORT_BAD_FILE);
+    return 0;
 }
 
 /* ---- replies ---- */
@@ -448,7 +452,12 @@ static int loop(struct import *import, struct error *error)
     }
     if (import->ended && import->first == import->next)
         import->done.line = import->line; /* with empty lines at the end */
-    return rejects_flush(import->rejects, error) == 0 ? 0 : blame(import, IMPORT_BAD_FILE);
+    if (rejects_flush(import->rejects, error) != 0)
+        return blame(import, IMPORT_BAD_FILE);
+    if (!import->is_damaged || interrupted)
+        return 0;
+    *error = import->damage;
+    return blame(import, IMPORT_BAD_FILE);
 }
 
 /* ---- begin and end ---- */

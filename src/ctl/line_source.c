@@ -35,6 +35,8 @@ struct line_source {
     size_t scanned;    /* no line end in [taken, scanned) */
     uint64_t position; /* of text.data[taken] */
     bool skipping;     /* the rest of a line that was too long */
+    bool has_failed;   /* it will be said once the lines before the damage are handed out */
+    struct error failure;
 };
 
 struct line_source *line_source_open(const char *name, struct error *error)
@@ -255,14 +257,19 @@ enum source_event line_source_next(struct line_source *source, struct source_lin
             if (!is_rest)
                 return SOURCE_LINE;
         }
+        if (source->has_failed) {
+            *error = source->failure;
+            return SOURCE_FAILED;
+        }
         if (is_exhausted(source))
             return SOURCE_END;
         drop_taken(source);
-        int result = fill(source, error);
-        if (result <= 0)
-            return result == 0 ? SOURCE_NOTHING : SOURCE_FAILED;
-        if (source->ended && source->packing == PACKING_UNKNOWN && choose_packing(source, error) < 0)
-            return SOURCE_FAILED;
+        int result = fill(source, &source->failure);
+        if (result == 0)
+            return SOURCE_NOTHING;
+        if (result > 0 && source->ended && source->packing == PACKING_UNKNOWN)
+            result = choose_packing(source, &source->failure);
+        source->has_failed = result < 0;
     }
 }
 

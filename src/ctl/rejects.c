@@ -59,10 +59,13 @@ static void write_to_file(struct rejects *rejects, const struct reject *reject)
 {
     struct buffer line = BUFFER_INIT;
     struct buffer text = BUFFER_INIT;
+    struct buffer file = BUFFER_INIT;
     struct json_writer writer;
     utf8_append_clean(&text, reject->text, reject->length);
+    utf8_append_clean(&file, reject->file, strlen(reject->file));
     json_writer_init(&writer, &line);
     json_begin_object(&writer);
+    json_key_text(&writer, "file", file.data);
     json_key_int(&writer, "line", (int64_t)reject->line);
     json_key_text(&writer, "code", reject->code);
     json_key_text(&writer, "message", reject->message);
@@ -71,6 +74,7 @@ static void write_to_file(struct rejects *rejects, const struct reject *reject)
     json_end_object(&writer);
     buffer_append_char(&line, '\n');
     fwrite(line.data, 1, line.length, rejects->file);
+    buffer_release(&file);
     buffer_release(&text);
     buffer_release(&line);
 }

@@ -30,7 +30,13 @@ void append_count(struct buffer *line, const json_t *object, const char *key)
     if (!json_is_integer(value))
         return;
     progress_append_count(&text, (uint64_t)json_integer_value(value));
-    buffer_printf(&text, " %s", key);
+    size_t letters = strlen(key) - 1;
+    if (json_integer_value(value) != 1)
+        buffer_printf(&text, " %s", key);
+    else if (strcmp(key, "people") == 0)
+        buffer_append_string(&text, " person");
+    else /* "events", "tags", "views" */
+        buffer_printf(&text, " %.*s", (int)letters, key);
     append_item(line, text.data);
     buffer_release(&text);
 }

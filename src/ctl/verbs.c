@@ -22,7 +22,7 @@ static const struct verb_option import_options[] = {
     {"profiles", NULL, VALUE_NONE, false,
      "The lines are profiles of people, organizations, products and places"},
     {"rejects", "FILE", VALUE_TEXT, false,
-     "Write rejected lines to FILE, one JSON object a line: line, code, message, text"},
+     "Write rejected lines to FILE, one JSON object a line: file, line, code, message, text"},
     {"resume", NULL, VALUE_NONE, false, "Go on where an earlier import of the same file was interrupted"},
     {"state", "FILE", VALUE_TEXT, false,
      "Keep in FILE how far the import has come (else in ~/.local/state/storyctl)"},

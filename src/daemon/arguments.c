@@ -131,7 +131,12 @@ static void check_meaning(const struct config *config, struct mistakes *mistakes
                      config_origin(config, OPTION_index_language), config->index_language);
 }
 
-int arguments_load(int count, char **words, struct config **result)
+void arguments_complain(const char *mistake)
+{
+    fprintf(stderr, "%s\n", mistake);
+}
+
+int arguments_load(int count, char **words, void (*tell)(const char *mistake), struct config **result)
 {
     struct arguments arguments;
     if (arguments_parse(count, words, &arguments) != 0)
@@ -146,7 +151,7 @@ int arguments_load(int count, char **words, struct config **result)
     if (mistakes.count == 0)
         check_meaning(config, &mistakes);
     for (size_t i = 0; i < mistakes.count; i++)
-        fprintf(stderr, "%s\n", mistakes.lines[i]);
+        tell(mistakes.lines[i]);
     failed = failed || mistakes.count != 0;
     mistakes_release(&mistakes);
     if (failed) {

@@ -20,8 +20,11 @@ struct arguments {
 /* Reads what to do. Mistakes are printed to stderr; -1 then. */
 int arguments_parse(int count, char **words, struct arguments *arguments);
 
-/* The configuration that file and command line make together, checked. Mistakes, all of them, go to stderr;
- * -1 then. *config is new. */
-int arguments_load(int count, char **words, struct config **config);
+/* The configuration that file and command line make together, checked. Each mistake is told to `tell`; -1
+ * then. *config is new. */
+int arguments_load(int count, char **words, void (*tell)(const char *mistake), struct config **config);
+
+/* A `tell` that writes to stderr. */
+void arguments_complain(const char *mistake);
 
 #endif

@@ -82,7 +82,7 @@ static void set_log_level(const struct config *config)
 /* I/O thread, or a waiter's: a query whose revision is visible. */
 static int dispatch_now(struct service *service, struct request *request, struct error *error)
 {
-    if (service_check_memory(service, false, error) != 0)
+    if (!request->command->is_vital && service_check_memory(service, false, error) != 0)
         return -1;
     return workers_submit(service->workers, request, error);
 }
@@ -193,6 +193,11 @@ static void apply(struct daemon *daemon, struct config *config)
     set_log_level(config);
 }
 
+static void log_mistake(const char *mistake)
+{
+    log_error("%s", mistake);
+}
+
 static void on_reload(evutil_socket_t number, short what, void *context)
 {
     (void)number;
@@ -205,7 +210,7 @@ static void on_reload(evutil_socket_t number, short what, void *context)
     }
     process_notify("RELOADING=1");
     struct config *config = NULL;
-    if (arguments_load(daemon->argument_count, daemon->arguments, &config) != 0)
+    if (arguments_load(daemon->argument_count, daemon->arguments, log_mistake, &config) != 0)
         log_error("reload failed, the old settings stay path=%s", daemon->config_path);
     else {
         config_diff(service->config, config, log_change, NULL);

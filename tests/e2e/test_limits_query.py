@@ -134,6 +134,7 @@ def test_memory(start):
             assert reply["error"]["code"] == "busy" and reply["error"]["retry_after_ms"] > 0
             assert "limits.memory" in reply["error"]["message"]
         assert client.ok("PING") and client.ok("HELLO")
+        assert client.ok("STATS")["server"]  # what the administrator needs now
 
 
 def test_disk_floor(start, tmp_path):

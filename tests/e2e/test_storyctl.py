@@ -465,6 +465,7 @@ def test_import_reports_rejects_and_stores_the_rest(ctl, tmp_path):
     rejects = [json.loads(line) for line in (tmp_path / "rejects").read_text().splitlines()]
     assert {item["line"]: item["code"] for item in rejects} == expected
     assert rejects[1]["text"] == "not json" and rejects[1]["message"]
+    assert all(reject["file"] == str(path) for reject in rejects)
     with ctl.daemon.client() as client:
         assert client.ok("STATS")["store"]["articles"] == summary["stored"]
         assert client.ok("GET", "n399")["article"]["title"] == "Story number 399"
@@ -511,7 +512,13 @@ def test_damaged_packed_files(ctl, tmp_path, pack):
     path.write_bytes(pack(ARTICLES.read_bytes())[:-2000])
     output, errors = ctl("import", path, code=USAGE)
     assert "ends in the middle" in errors
-    assert json.loads(output)["complete"] is False
+    summary = json.loads(output)
+    assert summary["complete"] is False and 0 <= summary["stored"] < 120
+    path.write_bytes(pack(ARTICLES.read_bytes()) + b"no packed data")
+    output, errors = ctl("import", path, code=USAGE)
+    assert "damaged" in errors
+    summary = json.loads(output)
+    assert summary["complete"] is False and summary["stored"] == 120
     path.write_bytes(pack(b"x" * 100)[:8] + b"\xff" * 100)
     assert "damaged" in ctl("import", path, code=USAGE)[1]
 

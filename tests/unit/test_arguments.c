@@ -27,7 +27,7 @@ static struct config *load(const char *const *words, char *said, size_t size)
     int saved = dup(STDERR_FILENO);
     dup2(fileno(file), STDERR_FILENO);
     struct config *config = NULL;
-    int result = arguments_load(count, copies, &config);
+    int result = arguments_load(count, copies, arguments_complain, &config);
     fflush(stderr);
     dup2(saved, STDERR_FILENO);
     close(saved);
