@@ -5,7 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum section { SECTION_STARTS, SECTION_NAMES, SECTION_LIST_STARTS, SECTION_LISTS };
+enum section {
+    SECTION_STARTS,
+    SECTION_NAMES,
+    SECTION_LIST_STARTS,
+    SECTION_LISTS,
+    SECTION_COMMON,
+    SECTION_RUNNING,
+    SECTION_RARE_STARTS,
+    SECTION_RARE
+};
+
+static bool open_blocks(const struct image *image, uint32_t first_section, size_t features,
+                        struct timeline *timeline)
+{
+    size_t common;
+    size_t running;
+    size_t rare_starts;
+    size_t rare;
+    timeline->common = image_section(image, first_section + SECTION_COMMON, 4, &common);
+    timeline->running = image_section(image, first_section + SECTION_RUNNING, 4, &running);
+    timeline->rare_starts = image_section(image, first_section + SECTION_RARE_STARTS, 4, &rare_starts);
+    timeline->rare = image_section(image, first_section + SECTION_RARE, 4, &rare);
+    timeline->common_count = (uint32_t)common;
+    timeline->blocks = common != 0 ? timeline->positions / TIMELINE_BLOCK : 0;
+    if (common == 0)
+        return running == 0 && rare_starts == 0 && rare == 0;
+    return timeline->common[common - 1] < features && running == (timeline->blocks + (size_t)1) * common &&
+           rare_starts == timeline->blocks + (size_t)1 && timeline->rare_starts[timeline->blocks] == rare;
+}
 
 bool timeline_open(const struct image *image, uint32_t first_section, size_t features,
                    struct timeline *timeline)
@@ -22,7 +50,7 @@ bool timeline_open(const struct image *image, uint32_t first_section, size_t fea
         return false;
     timeline->positions = (uint32_t)(starts - 1);
     return timeline->starts[starts - 1] == names && timeline->list_starts[features] == entries &&
-           entries == names;
+           entries == names && open_blocks(image, first_section, features, timeline);
 }
 
 /* The first place from `low` on whose position is not below the given one; `high` if there is none before it.
@@ -131,6 +159,78 @@ static void fill(struct building *building)
     free(next);
 }
 
+/* ---- running counts ---- */
+
+#define RARE UINT32_MAX
+
+struct blocks {
+    uint32_t *columns; /* of each feature among the common ones; RARE */
+    uint32_t *common;
+    uint32_t *running;
+    uint32_t *rare_starts;
+    uint32_t *rare;
+    size_t common_count;
+    size_t count;
+};
+
+static void find_common(const struct building *building, struct blocks *blocks)
+{
+    for (size_t feature = 0; feature < building->features; feature++) {
+        uint64_t articles = building->list_starts[feature + 1] - building->list_starts[feature];
+        bool is_common = articles >= TIMELINE_COMMON_ARTICLES &&
+                         articles * TIMELINE_COMMON_SHARE >= building->positions &&
+                         building->positions >= TIMELINE_COMMON_POSITIONS;
+        blocks->columns[feature] = is_common ? (uint32_t)blocks->common_count : RARE;
+        if (is_common)
+            blocks->common[blocks->common_count++] = (uint32_t)feature;
+    }
+}
+
+static void fill_blocks(const struct building *building, struct blocks *blocks)
+{
+    size_t width = blocks->common_count;
+    uint32_t rare = 0;
+    for (size_t block = 0; block < blocks->count; block++) {
+        uint32_t *next = blocks->running + (block + 1) * width;
+        memcpy(next, next - width, width * sizeof *next);
+        uint32_t end = building->starts[(block + 1) * TIMELINE_BLOCK];
+        for (uint32_t i = building->starts[block * TIMELINE_BLOCK]; i < end; i++) {
+            uint32_t column = blocks->columns[building->names[i]];
+            if (column == RARE)
+                blocks->rare[rare++] = building->names[i];
+            else
+                next[column]++;
+        }
+        blocks->rare_starts[block + 1] = rare;
+    }
+}
+
+static void write_blocks(const struct building *building, struct image_builder *image)
+{
+    struct blocks blocks = {0};
+    blocks.columns = memory_zeroed(building->features + 1, sizeof *blocks.columns);
+    blocks.common = memory_zeroed(building->features + 1, sizeof *blocks.common);
+    find_common(building, &blocks);
+    size_t rows = 0;
+    if (blocks.common_count != 0) {
+        blocks.count = building->positions / TIMELINE_BLOCK;
+        rows = blocks.count + 1;
+    }
+    blocks.running = memory_zeroed(rows * blocks.common_count + 1, sizeof *blocks.running);
+    blocks.rare_starts = memory_zeroed(rows + 1, sizeof *blocks.rare_starts);
+    blocks.rare = memory_zeroed(building->starts[building->positions] + (size_t)1, sizeof *blocks.rare);
+    fill_blocks(building, &blocks);
+    image_builder_add(image, blocks.common, blocks.common_count * sizeof *blocks.common);
+    image_builder_add(image, blocks.running, rows * blocks.common_count * sizeof *blocks.running);
+    image_builder_add(image, blocks.rare_starts, rows * sizeof *blocks.rare_starts);
+    image_builder_add(image, blocks.rare, blocks.rare_starts[blocks.count] * sizeof *blocks.rare);
+    free(blocks.columns);
+    free(blocks.common);
+    free(blocks.running);
+    free(blocks.rare_starts);
+    free(blocks.rare);
+}
+
 void timeline_write(struct image_builder *image, uint32_t positions, size_t features,
                     struct timeline_bucket (*bucket_of)(const void *context, uint32_t position),
                     const void *context)
@@ -147,6 +247,7 @@ void timeline_write(struct image_builder *image, uint32_t positions, size_t feat
     image_builder_add(image, building.names, entries * sizeof *building.names);
     image_builder_add(image, building.list_starts, (features + 1) * sizeof *building.list_starts);
     image_builder_add(image, building.lists, entries * sizeof *building.lists);
+    write_blocks(&building, image);
     free(building.starts);
     free(building.names);
     free(building.list_starts);

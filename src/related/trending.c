@@ -20,8 +20,10 @@ struct choice {
 struct trending_scratch {
     struct trending_rows rows;
     struct trending_names candidates;
-    double *scores;
-    size_t score_capacity;
+    double *best; /* scores of the best so far, a heap with the least on top */
+    size_t best_capacity;
+    uint32_t *chosen; /* candidates that are to be measured */
+    size_t chosen_capacity;
     struct choice *choices;
     size_t choice_capacity;
     struct trending_name *names;
@@ -39,7 +41,8 @@ void trending_scratch_free(struct trending_scratch *scratch)
         return;
     trending_rows_release(&scratch->rows);
     trending_names_release(&scratch->candidates);
-    free(scratch->scores);
+    free(scratch->best);
+    free(scratch->chosen);
     free(scratch->choices);
     free(scratch->names);
     free(scratch);
@@ -127,16 +130,54 @@ double trending_score(uint32_t window_articles, double window, uint32_t baseline
  * are measured from the most frequent of the window down, until so many have been found that no other can be
  * among the best: how many articles there are hardly matters then.
  */
-#define MOST_KNOWN 32
+#define MOST_KNOWN 512
 
 struct measuring {
     struct trending_scratch *scratch;
     const struct trending_query *query;
     const struct trending_result *result;
-    uint32_t level;            /* those with so many in the window are measured */
+    uint32_t level; /* those with so many in the window are measured */
+    size_t best_count;
     double least;              /* what the last of the best has so far; 0: there are not so many */
     uint32_t most[MOST_KNOWN]; /* see most_in_baseline(); 0: not known, else plus 1 */
 };
+
+static double score_of(const struct measuring *measuring, uint32_t window, uint32_t baseline)
+{
+    return trending_score(window, (double)measuring->result->window, baseline,
+                          (double)measuring->result->baseline);
+}
+
+/* Puts a score at the top of the heap to its place. */
+static void sink(double *heap, size_t count)
+{
+    double score = heap[0];
+    size_t at = 0;
+    for (size_t child; (child = at * 2 + 1) < count; at = child) {
+        if (child + 1 < count && heap[child + 1] < heap[child])
+            child++;
+        if (heap[child] >= score)
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = score;
+}
+
+static void keep_score(struct measuring *measuring, double score)
+{
+    double *heap = measuring->scratch->best;
+    if (measuring->best_count < measuring->query->limit) {
+        size_t at = measuring->best_count++;
+        for (; at > 0 && heap[(at - 1) / 2] > score; at = (at - 1) / 2)
+            heap[at] = heap[(at - 1) / 2];
+        heap[at] = score;
+    } else if (score > heap[0]) {
+        heap[0] = score;
+        sink(heap, measuring->best_count);
+    }
+    if (measuring->best_count == measuring->query->limit)
+        measuring->least = heap[0];
+}
 
 static uint32_t most_in_window(const struct trending_names *names)
 {
@@ -161,17 +202,28 @@ static uint32_t level_of(const struct trending_names *names, size_t wanted)
     return level;
 }
 
-/* With how many articles in the baseline a name can still be among the best. UINT32_MAX: one that is frequent
- * in the window is counted in any case. */
+/* With how many articles in the baseline a name can still be among the best. UINT32_MAX: one that is very
+ * frequent in the window is counted in any case. What was found for a lower `least` is still true, if a
+ * little too much. */
 static uint32_t most_in_baseline(struct measuring *measuring, uint32_t window)
 {
     if (window >= MOST_KNOWN || measuring->least <= 0)
         return UINT32_MAX;
     uint32_t *known = &measuring->most[window];
-    if (*known == 0)
-        for (*known = 1; trending_score(window, (double)measuring->result->window, *known,
-                                        (double)measuring->result->baseline) >= measuring->least;)
-            ++*known;
+    if (*known != 0)
+        return *known - 1;
+    uint32_t low = 0; /* can be; from `high` on the name does not rise at all */
+    uint32_t high =
+        (uint32_t)((double)window * (double)measuring->result->baseline / (double)measuring->result->window) +
+        1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (score_of(measuring, window, middle) >= measuring->least)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *known = low > 0 ? low : 1; /* not even none: its score will say so */
     return *known - 1;
 }
 
@@ -179,68 +231,66 @@ static uint32_t most_in_baseline(struct measuring *measuring, uint32_t window)
 
 #define FETCHED_AHEAD 8 /* candidates: their lists lie all over a large file */
 
-static void fetch_ahead(const struct trending_names *names, size_t at)
+static void fetch_ahead(const struct trending_scratch *scratch, size_t at, size_t count)
 {
-    if (at + 2 * (size_t)FETCHED_AHEAD < names->count) {
-        const struct trending_candidate *later = &names->candidates[at + 2 * (size_t)FETCHED_AHEAD];
+    const struct trending_candidate *candidates = scratch->candidates.candidates;
+    if (at + 2 * (size_t)FETCHED_AHEAD < count) {
+        const struct trending_candidate *later = &candidates[scratch->chosen[at + 2 * (size_t)FETCHED_AHEAD]];
         timeline_prefetch_start(&trending_features(later)->timeline, later->number);
     }
-    if (at + FETCHED_AHEAD < names->count) {
-        const struct trending_candidate *next = &names->candidates[at + FETCHED_AHEAD];
+    if (at + FETCHED_AHEAD < count) {
+        const struct trending_candidate *next = &candidates[scratch->chosen[at + FETCHED_AHEAD]];
         timeline_prefetch_place(&trending_features(next)->timeline, next->number, next->span->window);
     }
 }
 
+/* Of the names of a level those that can be among the best, by what is known of their baselines. */
+static size_t choose(struct measuring *measuring, uint32_t level)
+{
+    struct trending_scratch *scratch = measuring->scratch;
+    const struct trending_names *names = &scratch->candidates;
+    size_t count = 0;
+    scratch->chosen =
+        memory_grow(scratch->chosen, &scratch->chosen_capacity, names->count, sizeof *scratch->chosen);
+    for (size_t i = 0; i < names->count; i++) {
+        const struct trending_candidate *candidate = &names->candidates[i];
+        if (candidate->window >= level && candidate->window < measuring->level &&
+            candidate->baseline <= most_in_baseline(measuring, candidate->window))
+            scratch->chosen[count++] = (uint32_t)i;
+    }
+    return count;
+}
+
 static int measure_from(struct measuring *measuring, uint32_t level, struct error *error)
 {
-    struct trending_names *names = &measuring->scratch->candidates;
-    size_t measured = 0;
-    for (size_t i = 0; i < names->count; i++) {
-        struct trending_candidate *candidate = &names->candidates[i];
-        fetch_ahead(names, i);
-        if (candidate->window < level || candidate->window >= measuring->level)
-            continue;
-        if (measured++ % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
+    struct trending_scratch *scratch = measuring->scratch;
+    size_t count = choose(measuring, level);
+    for (size_t i = 0; i < count; i++) {
+        struct trending_candidate *candidate = &scratch->candidates.candidates[scratch->chosen[i]];
+        fetch_ahead(scratch, i, count);
+        if (i % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
             return -1;
         uint32_t most = most_in_baseline(measuring, candidate->window);
-        candidate->baseline = count_baseline(measuring->scratch, candidate, most);
-        if (candidate->baseline <= most)
-            candidate->score = trending_score(candidate->window, (double)measuring->result->window,
-                                              candidate->baseline, (double)measuring->result->baseline);
+        if (candidate->baseline > most ||
+            (candidate->baseline != 0 &&
+             score_of(measuring, candidate->window, candidate->baseline) < measuring->least))
+            continue; /* better ones have been found since it was chosen */
+        candidate->baseline = count_baseline(scratch, candidate, most);
+        if (candidate->baseline > most)
+            continue;
+        candidate->score = score_of(measuring, candidate->window, candidate->baseline);
+        if (candidate->score > 0)
+            keep_score(measuring, candidate->score);
     }
     measuring->level = level;
     return 0;
-}
-
-static int compare_scores(const void *left, const void *right)
-{
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return (a < b) - (a > b);
-}
-
-static void find_least(struct measuring *measuring)
-{
-    struct trending_scratch *scratch = measuring->scratch;
-    size_t count = 0;
-    scratch->scores = memory_grow(scratch->scores, &scratch->score_capacity, scratch->candidates.count,
-                                  sizeof *scratch->scores);
-    for (size_t i = 0; i < scratch->candidates.count; i++)
-        if (scratch->candidates.candidates[i].score > 0 &&
-            scratch->candidates.candidates[i].score >= measuring->least)
-            scratch->scores[count++] = scratch->candidates.candidates[i].score;
-    if (count < measuring->query->limit)
-        return;
-    qsort(scratch->scores, count, sizeof *scratch->scores, compare_scores);
-    measuring->least = scratch->scores[measuring->query->limit - 1];
 }
 
 /* The fewest articles in the window with which a name may still be among the best. */
 static uint32_t lowest_level(const struct measuring *measuring)
 {
     uint32_t level = measuring->level;
-    while (level > 1 && trending_score(level - 1, (double)measuring->result->window, 0,
-                                       (double)measuring->result->baseline) >= measuring->least)
+    while (level > 1 && score_of(measuring, level - 1, 0) >= measuring->least)
         level--;
     return level;
 }
@@ -248,18 +298,16 @@ static uint32_t lowest_level(const struct measuring *measuring)
 static int measure(struct measuring *measuring, struct error *error)
 {
     const struct trending_names *names = &measuring->scratch->candidates;
+    measuring->scratch->best = memory_grow(measuring->scratch->best, &measuring->scratch->best_capacity,
+                                           measuring->query->limit, sizeof *measuring->scratch->best);
     measuring->level = most_in_window(names) + 1;
     for (size_t wanted = measuring->query->limit * FIRST_MEASURED; measuring->level > 1; wanted *= 4) {
         if (measure_from(measuring, level_of(names, wanted), error) != 0)
             return -1;
-        find_least(measuring);
         if (measuring->least > 0)
             break;
     }
-    if (measure_from(measuring, lowest_level(measuring), error) != 0)
-        return -1;
-    find_least(measuring);
-    return 0;
+    return measure_from(measuring, lowest_level(measuring), error);
 }
 
 /* ---- how a name is written ---- */
@@ -374,13 +422,16 @@ static void offer_articles(struct trending_name *name, const struct dated_list *
                            const struct trending_query *query, const struct trending_result *result)
 {
     struct slice *slice = list->span->slice;
-    for (uint32_t at = list->window; at < list->end && query->articles != 0; at++) {
-        if (!counts(list, at))
+    double decay = 1; /* of an article that is not older */
+    for (uint32_t at = list->end; at > list->window && query->articles != 0; at--) {
+        uint32_t weight = TIMELINE_WEIGHT(list->lists[at - 1]);
+        bool is_full = name->article_count == query->articles;
+        if (!counts(list, at - 1) ||
+            (is_full && weight * decay < name->articles[name->article_count - 1].weight))
             continue;
-        uint32_t row = slice->rows->by_date[TIMELINE_POSITION(list->lists[at])];
-        double age = (double)(query->at - slice->rows->published[row]);
-        struct trending_article article = {
-            slice, row, TIMELINE_WEIGHT(list->lists[at]) * exp2(-age / (double)result->window)};
+        uint32_t row = slice->rows->by_date[TIMELINE_POSITION(list->lists[at - 1])];
+        decay = exp2(-(double)(query->at - slice->rows->published[row]) / (double)result->window);
+        struct trending_article article = {slice, row, weight * decay};
         offer(name, query->articles, &article);
     }
 }

@@ -11,8 +11,10 @@ static void counts_prepare(struct feature_counts *counts, const struct features 
 {
     if (features->terms.count > counts->capacity) {
         free(counts->counts);
+        free(counts->baselines);
         counts->capacity = features->terms.count;
         counts->counts = memory_zeroed(counts->capacity, sizeof *counts->counts);
+        counts->baselines = memory_zeroed(counts->capacity, sizeof *counts->baselines);
     }
     counts->touched_count = 0;
 }
@@ -31,16 +33,20 @@ static void counts_add(struct feature_counts *counts, uint32_t number, uint32_t 
     counts->counts[number] += articles;
 }
 
-static void counts_clear(struct feature_counts *counts)
+/* What was counted for a touched feature, once: with what was taken back one may be touched twice. */
+static uint32_t counts_take(struct feature_counts *counts, size_t touched, uint32_t *baseline)
 {
-    for (size_t i = 0; i < counts->touched_count; i++)
-        counts->counts[counts->touched[i]] = 0;
-    counts->touched_count = 0;
+    uint32_t number = counts->touched[touched];
+    uint32_t count = counts->counts[number];
+    *baseline = counts->baselines[number];
+    counts->counts[number] = counts->baselines[number] = 0;
+    return count;
 }
 
 static void counts_release(struct feature_counts *counts)
 {
     free(counts->counts);
+    free(counts->baselines);
     free(counts->touched);
 }
 
@@ -54,27 +60,106 @@ void trending_names_release(struct trending_names *names)
 /* ---- names of the window ---- */
 
 /* Names of neighbouring articles stand one behind the other. */
-static void count_window(struct feature_counts *counts, const struct date_span *span)
+static void count_articles(struct feature_counts *counts, const struct date_span *span, uint32_t from,
+                           uint32_t until)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
     uint32_t first;
-    uint32_t end = span->window;
-    size_t names = timeline->starts[span->end] - timeline->starts[span->window];
-    size_t features = span->slice->features.terms.count;
-    counts_prepare(counts, &span->slice->features);
-    counts_reserve(counts, names < features ? names : features);
-    while (date_span_run(span, end, span->end, &first, &end))
+    uint32_t end = from;
+    while (date_span_run(span, end, until, &first, &end))
         for (uint32_t i = timeline->starts[first]; i < timeline->starts[end]; i++)
             counts_add(counts, timeline->names[i], 1);
 }
 
+/* Whole blocks of the timeline. */
+struct block_range {
+    uint32_t first;
+    uint32_t end;   /* not above `first`: none */
+    uint32_t holes; /* articles in them that do not count */
+};
+
+static struct block_range blocks_between(const struct date_span *span, uint32_t from, uint32_t until)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    struct block_range range = {(from + TIMELINE_BLOCK - 1) / TIMELINE_BLOCK, until / TIMELINE_BLOCK, 0};
+    range.end = range.end < timeline->blocks ? range.end : timeline->blocks;
+    if (range.end > range.first)
+        range.holes = (range.end - range.first) * TIMELINE_BLOCK -
+                      date_span_count(span, range.first * TIMELINE_BLOCK, range.end * TIMELINE_BLOCK);
+    return range;
+}
+
+static void count_blocks(struct feature_counts *counts, const struct timeline *timeline,
+                         const struct block_range *range)
+{
+    const uint32_t *before = timeline_running(timeline, range->first);
+    const uint32_t *after = timeline_running(timeline, range->end);
+    for (uint32_t i = 0; i < timeline->common_count; i++)
+        if (after[i] != before[i])
+            counts_add(counts, timeline->common[i], after[i] - before[i]);
+    for (uint32_t i = timeline->rare_starts[range->first]; i < timeline->rare_starts[range->end]; i++)
+        counts_add(counts, timeline->rare[i], 1);
+}
+
+/* The articles of the blocks that do not count: they were counted with the others. */
+static void take_holes_back(struct feature_counts *counts, const struct date_span *span,
+                            const struct block_range *range)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    for (uint32_t position = range->first * TIMELINE_BLOCK; position < range->end * TIMELINE_BLOCK;
+         position++) {
+        if (date_span_counts(span, position))
+            continue;
+        for (uint32_t i = timeline->starts[position]; i < timeline->starts[position + 1]; i++)
+            counts->counts[timeline->names[i]]--;
+    }
+}
+
+#define HOLES_FEW 4 /* one article in so many */
+
+static void count_window(struct feature_counts *counts, const struct date_span *span)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    struct block_range range = blocks_between(span, span->window, span->end);
+    size_t names = timeline->starts[span->end] - timeline->starts[span->window];
+    size_t features = span->slice->features.terms.count;
+    counts_prepare(counts, &span->slice->features);
+    counts_reserve(counts, names < features ? names : features);
+    if (range.end <= range.first || range.holes > (range.end - range.first) * TIMELINE_BLOCK / HOLES_FEW) {
+        count_articles(counts, span, span->window, span->end);
+        return;
+    }
+    count_articles(counts, span, span->window, range.first * TIMELINE_BLOCK);
+    count_blocks(counts, timeline, &range);
+    count_articles(counts, span, range.end * TIMELINE_BLOCK, span->end);
+    if (range.holes != 0)
+        take_holes_back(counts, span, &range); /* last: a count that is nothing again must not be added to */
+}
+
+/* How often the names of the window appear in the baseline at least. */
+static void note_baselines(struct feature_counts *counts, const struct date_span *span)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    struct block_range range = blocks_between(span, span->start, span->window);
+    if (range.end <= range.first)
+        return;
+    const uint32_t *before = timeline_running(timeline, range.first);
+    const uint32_t *after = timeline_running(timeline, range.end);
+    for (uint32_t i = 0; i < timeline->common_count; i++) {
+        uint32_t number = timeline->common[i];
+        uint32_t articles = after[i] - before[i];
+        if (counts->counts[number] != 0 && articles > range.holes)
+            counts->baselines[number] = articles - range.holes;
+    }
+}
+
 static void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
-                          uint32_t window)
+                          uint32_t window, uint32_t baseline)
 {
     names->candidates =
         memory_grow(names->candidates, &names->capacity, names->count + 1, sizeof *names->candidates);
     names->candidates[names->count++] =
-        (struct trending_candidate){.span = span, .number = number, .window = window};
+        (struct trending_candidate){.span = span, .number = number, .window = window, .baseline = baseline};
 }
 
 /* The names that the main slice does not have: the first of the candidates, by their terms' numbers. */
@@ -85,7 +170,7 @@ static void add_stranger(struct trending_names *names, struct dictionary_builder
     const char *term = dictionary_term(&span->slice->features.terms, number, &length);
     uint32_t known = dictionary_builder_add(strangers, term, length, "", 0);
     if (known == names->count)
-        add_candidate(names, span, number, 0);
+        add_candidate(names, span, number, 0, 0);
     names->candidates[known].window += window;
 }
 
@@ -97,7 +182,10 @@ static void join_other(struct trending_names *names, const struct date_span *spa
     counts_reserve(&names->main, names->other.touched_count);
     for (size_t i = 0; i < names->other.touched_count; i++) {
         uint32_t number = names->other.touched[i];
-        uint32_t articles = names->other.counts[number];
+        uint32_t baseline;
+        uint32_t articles = counts_take(&names->other, i, &baseline);
+        if (articles == 0)
+            continue;
         size_t length;
         const char *term = dictionary_term(terms, number, &length);
         uint32_t in_main = features_find(main, term, length, hash_bytes(term, length));
@@ -140,9 +228,10 @@ static void choose_wanted(struct trending_names *names, const struct trending_qu
     names->count = kept;
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
-        uint32_t window = names->main.counts[number];
+        uint32_t baseline;
+        uint32_t window = counts_take(&names->main, i, &baseline);
         if (is_wanted(query, &main->slice->features, number, window))
-            add_candidate(names, main, number, window);
+            add_candidate(names, main, number, window, baseline);
     }
 }
 
@@ -163,10 +252,9 @@ void trending_names_find(struct trending_names *names, const struct trending_row
             continue;
         count_window(&names->other, span);
         join_other(names, span, features, &strangers);
-        counts_clear(&names->other);
     }
+    note_baselines(&names->main, main);
     choose_wanted(names, query, main);
-    counts_clear(&names->main);
     dictionary_builder_release(&strangers);
 }
 

@@ -2,7 +2,10 @@
  * trending_names.h - which names appear in TRENDING's window, and in how many of its articles.
  *
  * The same name has another number in each slice; its term tells. Numbers of the slice with the most articles
- * in the window are counted in place, those of the others are looked up there. One thread at a time.
+ * in the window are counted in place, those of the others are looked up there. Of whole blocks of the
+ * timeline (timeline.h) the running counts tell how often the common names appear, so a longer window or more
+ * articles a day cost little; and they tell how often a name appears in the baseline at least. One thread at
+ * a time.
  */
 #ifndef STORYD_RELATED_TRENDING_NAMES_H
 #define STORYD_RELATED_TRENDING_NAMES_H
@@ -14,13 +17,14 @@ struct trending_candidate {
     const struct date_span *span; /* of a slice that has it */
     uint32_t number;              /* there */
     uint32_t window;              /* articles in it */
-    uint32_t baseline;            /* articles in it, once it was counted */
+    uint32_t baseline;            /* articles in it: at least, until it was counted */
     double score;
 };
 
 /* By the features of one slice; all zero when not in use. */
 struct feature_counts {
     uint32_t *counts;
+    uint32_t *baselines; /* at least so many in the baseline */
     size_t capacity;
     uint32_t *touched; /* whose count is not zero */
     size_t touched_capacity;

@@ -106,6 +106,20 @@ static void set_bits(struct trending_rows *rows, size_t words)
     }
 }
 
+uint32_t date_span_count(const struct date_span *span, uint32_t from, uint32_t until)
+{
+    uint32_t base = span->start / 64;
+    uint32_t count = 0;
+    for (uint32_t next; from < until; from = next) {
+        next = (from / 64 + 1) * 64;
+        uint64_t word = span->counts[from / 64 - base] & UINT64_MAX << (from % 64);
+        if (next > until)
+            word &= UINT64_MAX >> (next - until);
+        count += (uint32_t)__builtin_popcountll(word);
+    }
+    return count;
+}
+
 bool date_span_run(const struct date_span *span, uint32_t from, uint32_t until, uint32_t *first,
                    uint32_t *end)
 {

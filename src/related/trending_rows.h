@@ -40,6 +40,9 @@ static inline bool date_span_counts(const struct date_span *span, uint32_t posit
     return (span->counts[position / 64 - span->start / 64] >> (position % 64) & 1) != 0;
 }
 
+/* How many articles at positions in [from, until) count. */
+uint32_t date_span_count(const struct date_span *span, uint32_t from, uint32_t until);
+
 /* The next range of positions that all count, in [from, until): false if there is none. */
 bool date_span_run(const struct date_span *span, uint32_t from, uint32_t until, uint32_t *first,
                    uint32_t *end);

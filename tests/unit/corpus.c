@@ -107,7 +107,8 @@ struct article *article_at_random(struct random *random, const char *id)
     add_names(random, &json, "people", "Person", 40, 3);
     add_names(random, &json, "organizations", "Firm", 15, 2);
     add_names(random, &json, "products", "Thing", 9, 1);
-    add_names(random, &json, "places", "Town", 12, 2);
+    bool is_small = random->small_towns && random_below(random, 12) == 0;
+    add_names(random, &json, "places", "Town", is_small ? 250 : 12, 2);
     add_names(random, &json, "authors", "Author", 8, 3);
     if (random_below(random, 4) != 0)
         buffer_printf(&json, ",\"category\":\"Category %u\"", random_below(random, 6));

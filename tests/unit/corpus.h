@@ -12,6 +12,7 @@
 /* A seed gives the same numbers everywhere (SplitMix64). */
 struct random {
     uint64_t state;
+    bool small_towns; /* articles name some places that hardly any other does */
 };
 uint64_t random_next(struct random *random);
 uint32_t random_below(struct random *random, uint32_t bound);

@@ -155,7 +155,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = memory_zeroed(1, sizeof *fixture);
-    struct random random = {51};
+    struct random random = {.state = 51};
     fixture->directory = directory_new();
     fixture->epoch = epoch_of(1, 0, NULL, NULL, 0);
     for (uint32_t i = 0; i < 2; i++) {
@@ -296,7 +296,7 @@ static void add_clause(struct random *random, struct buffer *text, const char *k
 
 static void filters_at_random_agree_with_xapian(void **state)
 {
-    struct random random = {52};
+    struct random random = {.state = 52};
     static const struct {
         const char *key, *stem;
         uint32_t vocabulary;

@@ -187,7 +187,7 @@ static void check_docids(struct random *random, uint32_t first, uint32_t sparsen
 static void docids_have_their_rows(void **state)
 {
     (void)state;
-    struct random random = {1};
+    struct random random = {.state = 1};
     check_docids(&random, 1, 1);
     check_docids(&random, 63, 2);
     check_docids(&random, 64, 7);
@@ -231,7 +231,7 @@ static bool visit(void *context, uint32_t row)
 static void ids_are_found_newest_first(void **state)
 {
     (void)state;
-    struct random random = {2};
+    struct random random = {.state = 2};
     enum { ROWS = 6000, IDS = 500 };
     static uint32_t owner[ROWS];
     struct rows_builder *builder = rows_builder_new();
@@ -330,7 +330,7 @@ static void check_same_row(const struct rows *a, uint32_t row_a, const struct ro
 static void copies_are_the_same_rows(void **state)
 {
     (void)state;
-    struct random random = {3};
+    struct random random = {.state = 3};
     struct epoch *epoch = epoch_of(1, 0, NULL, NULL, 0);
     struct slice *first = slice_at_random(&random, epoch, 100, 2, 300);
     struct slice *second = slice_at_random(&random, epoch, 1000, 3, 200);

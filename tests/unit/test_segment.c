@@ -24,7 +24,7 @@ struct fixture {
 
 static struct segment *make_segment(struct fixture *fixture, const char *name, uint64_t seed)
 {
-    struct random random = {seed};
+    struct random random = {.state = seed};
     struct pile pile;
     char *database = file_join(fixture->directory, name);
     database = memory_resize(database, strlen(database) + 10, 1);
@@ -114,7 +114,7 @@ static void check_refused(struct fixture *fixture, const struct segment *expecte
 static void a_changed_byte_is_noticed(void **state)
 {
     struct fixture *fixture = *state;
-    struct random random = {32};
+    struct random random = {.state = 32};
     for (size_t i = 0; i < 3; i++) {
         char *path = path_in(fixture, file_names[i]);
         uint32_t size = (uint32_t)file_size(path);
@@ -223,7 +223,7 @@ static void a_missing_file_is_an_error(void **state)
 static void images_of_two_segments_do_not_fit(void **state)
 {
     struct fixture *fixture = *state;
-    struct random random = {33};
+    struct random random = {.state = 33};
     struct slice *other = slice_at_random(&random, fixture->epoch, 100, 2, ROWS + 1);
     char *path = path_in(fixture, "features.3");
     assert_int_equal(file_replace(path, other->feature_bytes.data, other->feature_bytes.length, NULL), 0);

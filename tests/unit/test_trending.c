@@ -56,11 +56,10 @@ static struct slice *with_copies(struct fixture *fixture, struct slice *slice)
     return result;
 }
 
-static int set_up(void **state)
+static int set_up_sizes(void **state, const uint32_t *sizes)
 {
-    static const uint32_t sizes[SLICES] = {900, 1, 300, 40, 3};
     struct fixture *fixture = memory_zeroed(1, sizeof *fixture);
-    fixture->random.state = 7;
+    fixture->random = (struct random){.state = 7, .small_towns = true};
     fixture->epoch = epoch_of(1, 1000, NULL, NULL, 0);
     uint32_t docid = 1;
     for (size_t i = 0; i < SLICES; i++) {
@@ -75,6 +74,19 @@ static int set_up(void **state)
     assert_int_equal(filter_parse(NULL, &fixture->everything, NULL), 0);
     *state = fixture;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    static const uint32_t sizes[SLICES] = {900, 1, 300, 40, 3};
+    return set_up_sizes(state, sizes);
+}
+
+/* The first slice is so large that its timeline has running counts. */
+static int set_up_large(void **state)
+{
+    static const uint32_t sizes[SLICES] = {4000, 1, 300, 40, 3};
+    return set_up_sizes(state, sizes);
 }
 
 static int tear_down(void **state)
@@ -314,6 +326,36 @@ static void counts_are_those_of_the_slow_way(void **state)
     assert_true(fixture->copies > 300);
 }
 
+static void whole_blocks_are_counted_as_their_articles(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct timeline *timeline = &fixture->slices[0]->features.timeline;
+    assert_true(timeline->common_count > 20 && timeline->rare_starts[timeline->blocks] > 20);
+    size_t found = 0;
+    for (int i = 0; i < 12; i++) {
+        struct trending_query query = query_at(fixture, moment(fixture));
+        query.window = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
+        query.baseline = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
+        query.min_articles = 1 + random_below(&fixture->random, 2);
+        query.limit = i % 2 == 0 ? 5 : NAMES_MAX;
+        found += compare(fixture, &query);
+    }
+    assert_true(found > 300);
+    assert_true(fixture->copies > 300);
+}
+
+/* The time is the whole collection, one way and the other. */
+static void a_window_may_hold_everything(void **state)
+{
+    struct fixture *fixture = *state;
+    struct trending_query query = query_at(fixture, moment(fixture));
+    assert_true(date_parse("2026-02", 7, &query.at, NULL));
+    query.window = query.baseline = 400 * DAY;
+    compare(fixture, &query);
+    query.at += 400 * DAY;
+    assert_int_equal(compare(fixture, &query), 0);
+}
+
 static void the_filter_counts(void **state)
 {
     struct fixture *fixture = *state;
@@ -536,6 +578,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(counts_are_those_of_the_slow_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whole_blocks_are_counted_as_their_articles, set_up_large, tear_down),
+        cmocka_unit_test_setup_teardown(a_window_may_hold_everything, set_up_large, tear_down),
         cmocka_unit_test_setup_teardown(the_filter_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(edges_are_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_rows_shorten_the_time, set_up, tear_down),
