@@ -121,6 +121,13 @@ def finished(client):
 # ---- what is no request ----
 
 
+def test_what_json_refuses_is_said_for_people(reader):
+    message = reader.fail("bad_request", "SEARCH", '{"query":"a\\u0000b"}')
+    assert "not valid JSON" in message and "JSON_" not in message
+    message = reader.fail("bad_request", "SEARCH", '{"query":}')
+    assert "byte" in message and "JSON_" not in message
+
+
 @pytest.mark.parametrize(
     "line, nearest", [("PIG", "PING"), ("SERACH rocket", "SEARCH"), ("RELATE a", "RELATED"), ("XYZZY", None)]
 )
