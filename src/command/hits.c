@@ -65,11 +65,13 @@ static void write_members(const json_t *object, const json_t *fields, struct jso
     }
 }
 
+#define AROUND 4096 /* bytes of a reply that has one article: each that could be stored can be shown */
+
 /* Other parts of a reply are small beside its articles. */
 static int check_size(const struct worker *worker, const struct json_writer *writer, struct error *error)
 {
     int64_t most = atomic_load_explicit(&worker->service->reply_max, memory_order_relaxed);
-    if ((int64_t)writer->out->length <= most)
+    if ((int64_t)writer->out->length <= most + AROUND)
         return 0;
     counter_add(COUNTER_REPLIES_TOO_LARGE, 1);
     return error_set(

@@ -158,10 +158,12 @@ int related_options_run(struct worker *worker, struct related_options *options, 
     options->query.limit = wanted != 0 ? candidates : candidates - pinned;
     const struct related_hit *found = NULL;
     size_t count = 0;
-    /* nothing is left to look for if the pinned ones are enough */
-    if (pinned < most && run(worker, options, wanted, &found, &count, error) != 0)
+    /* even if the pinned ones are enough: are there more, or copies of theirs? */
+    bool searches = pinned < most || pinned != 0;
+    if (searches && run(worker, options, wanted, &found, &count, error) != 0)
         return -1;
-    options->was_cut = pinned < most && related_was_cut(worker->related);
+    options->was_cut = searches && related_was_cut(worker->related);
+    options->was_full = options->was_full || pinned < options->controls.pinned_count;
     if (diversity > 0 && count > 0 &&
         related_diversify(worker->related, &options->query, (float)diversity, most, &count, error) != 0)
         return -1;

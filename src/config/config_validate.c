@@ -12,7 +12,7 @@ static const struct order_rule order_rules[] = {
     {OPTION_limits_query_text, OPTION_limits_line_query, true},
     {OPTION_limits_output_pause, OPTION_limits_output_close, false},
     {OPTION_limits_output_close, OPTION_limits_output_total, true},
-    {OPTION_limits_line_write, OPTION_limits_reply, true},
+    {OPTION_limits_line_write, OPTION_limits_reply, false},
     {OPTION_limits_connections_admin, OPTION_limits_connections, false},
     {OPTION_limits_result_limit, OPTION_limits_result_window, true},
     {OPTION_limits_deadline, OPTION_limits_deadline_max, true},

@@ -23,6 +23,12 @@ void append_item(struct buffer *line, const char *text)
     buffer_append_string(line, text);
 }
 
+/* What several of a kind are called, and one. */
+static const struct {
+    const char *key;
+    const char *one;
+} counted[] = {{"events", "event"}, {"people", "person"}, {"tags", "tag"}, {"views", "view"}};
+
 void append_count(struct buffer *line, const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -30,13 +36,11 @@ void append_count(struct buffer *line, const json_t *object, const char *key)
     if (!json_is_integer(value))
         return;
     progress_append_count(&text, (uint64_t)json_integer_value(value));
-    size_t letters = strlen(key) - 1;
-    if (json_integer_value(value) != 1)
-        buffer_printf(&text, " %s", key);
-    else if (strcmp(key, "people") == 0)
-        buffer_append_string(&text, " person");
-    else /* "events", "tags", "views" */
-        buffer_printf(&text, " %.*s", (int)letters, key);
+    const char *word = key;
+    for (size_t i = 0; i < sizeof counted / sizeof *counted && json_integer_value(value) == 1; i++)
+        if (strcmp(counted[i].key, key) == 0)
+            word = counted[i].one;
+    buffer_printf(&text, " %s", word);
     append_item(line, text.data);
     buffer_release(&text);
 }

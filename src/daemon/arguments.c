@@ -99,8 +99,11 @@ static int check_address(const char *text, char seen[][ADDRESS_TEXT_SIZE], size_
     if (address_parse(text, &address, error) != 0 || address_check_reach(&address, error) != 0)
         return -1;
     address_print(&address, seen[count]);
+    size_t length = strlen(seen[count]);
+    if (!address_is_unix(&address) && strcmp(seen[count] + length - 2, ":0") == 0)
+        seen[count][0] = '\0'; /* the system chooses another port for each */
     for (size_t i = 0; i < count; i++)
-        if (strcmp(seen[i], seen[count]) == 0)
+        if (seen[i][0] != '\0' && strcmp(seen[i], seen[count]) == 0)
             return error_set(error, ERROR_BAD_REQUEST, "%s is there twice", seen[count]);
     return 0;
 }

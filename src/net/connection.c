@@ -142,7 +142,7 @@ static const char *reason_to_close(const struct connection *connection, const st
     return connection->host->stopping ? "the server is stopping" : NULL;
 }
 
-#define STILL_MS 1000 /* a client that reads takes something within this time */
+#define STILL_MS 3000 /* a client that reads takes something within this time */
 
 /* Much output is no fault of a client that reads it as fast as it comes: one reply may be larger than the
  * limit. So a connection over the limit is closed when nothing moves for a moment, or when it stays there. */
@@ -155,8 +155,9 @@ static bool is_over(struct connection *connection, const struct outbox_status *s
     }
     if (connection->over_since == 0)
         connection->over_since = now;
+    bool can_read = status->progress != 0;
     int64_t moved = status->progress > connection->over_since ? status->progress : connection->over_since;
-    return now - moved > STILL_MS * NANOSECONDS_PER_MS ||
+    return (can_read && now - moved > STILL_MS * NANOSECONDS_PER_MS) ||
            now - connection->over_since > limits->output_stall * NANOSECONDS_PER_MS;
 }
 

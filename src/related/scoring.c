@@ -12,7 +12,8 @@
 /* Of a budget, a slice gets its share by rows and this. */
 #define BUDGET_LEAST 128
 /* A slice of at most so many rows, as new articles are in, gets so much in any case: its share would be a few
- * postings of each list, and of a story that has just begun all lists are as long and weigh the same. */
+ * postings of each list, and of a story that has just begun all lists are as long and weigh the same.
+ * Together such slices get at most the budget once more. */
 #define SMALL_SLICE 20000
 #define SMALL_SLICE_BUDGET 4096
 
@@ -59,6 +60,9 @@ void scorer_begin(struct scorer *scorer, const struct related_query *query)
     scorer->total_rows = 0;
     for (size_t i = 0; i < slices; i++)
         scorer->total_rows += query->snapshot->slices[i]->rows->count;
+    scorer->small_slices = 0;
+    for (size_t i = 0; i < slices; i++)
+        scorer->small_slices += query->snapshot->slices[i]->rows->count <= SMALL_SLICE;
 }
 
 bool scorer_was_cut(const struct scorer *scorer)
@@ -149,7 +153,9 @@ static double budget_of(const struct scorer *scorer)
     double all = (double)scorer->query->postings;
     double rows = scorer->slice->rows->count;
     double share = all * rows / (double)scorer->total_rows + BUDGET_LEAST;
-    return rows <= SMALL_SLICE ? fmax(share, fmin(all, SMALL_SLICE_BUDGET)) : share;
+    if (rows > SMALL_SLICE)
+        return share;
+    return fmax(share, fmin(all / (double)scorer->small_slices, SMALL_SLICE_BUDGET));
 }
 
 /* Shares the slice's part of the budget among the lists by their claims; what short ones leave goes to longer

@@ -38,6 +38,7 @@ struct scorer {
     uint32_t *numbers; /* of the source's features, in each slice */
     size_t number_capacity;
     uint64_t total_rows;
+    size_t small_slices; /* see budget_of() */
     struct posting_list *lists;
     size_t list_capacity;
     uint32_t *sums; /* by row */

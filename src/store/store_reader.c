@@ -91,6 +91,13 @@ void store_reader_close(struct store_reader *reader)
     free(reader);
 }
 
+/* NULL reads as 0; counts were not always bounded. */
+static int64_t views_of(sqlite3_stmt *statement, int column)
+{
+    int64_t views = sqlite3_column_int64(statement, column);
+    return views < STORE_VIEWS_MAX ? views : STORE_VIEWS_MAX;
+}
+
 /* Steps a bound statement to its one article. 1: there is none. */
 static int read_article(struct store_reader *reader, sqlite3_stmt *statement, struct buffer *text,
                         uint64_t *revision, int64_t *views, struct error *error)
@@ -108,7 +115,7 @@ static int read_article(struct store_reader *reader, sqlite3_stmt *statement, st
     if (revision != NULL)
         *revision = row.revision;
     if (views != NULL)
-        *views = sqlite3_column_int64(statement, VIEWS_COLUMN); /* NULL reads as 0 */
+        *views = views_of(statement, VIEWS_COLUMN);
     return 0;
 }
 
@@ -198,7 +205,7 @@ static bool copy_row(sqlite3_stmt *statement, void *context)
     }
     struct scanned_row *copy = &scan->rows[scan->count++];
     *copy = (struct scanned_row){.revision = row.revision,
-                                 .views = sqlite3_column_int64(statement, VIEWS_COLUMN),
+                                 .views = views_of(statement, VIEWS_COLUMN),
                                  .id = scan->bytes.length,
                                  .length = row.length};
     buffer_append(&scan->bytes, row.id, strlen(row.id) + 1);
@@ -265,7 +272,7 @@ int store_all_views(struct store_reader *reader, store_views_function each, void
     while (more && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *id = (const char *)sqlite3_column_text(statement, 0);
         if (id != NULL)
-            more = each(context, id, sqlite3_column_int64(statement, 1));
+            more = each(context, id, views_of(statement, 1));
     }
     int result = 0;
     if (code != SQLITE_ROW && code != SQLITE_DONE)

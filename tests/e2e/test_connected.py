@@ -83,7 +83,7 @@ def test_the_size_of_the_set_is_a_setting(start):
         assert reply["overview"]["events"] == 10 and reply["bounded"] is True
 
 
-@pytest.mark.parametrize("pinned", [[], ["m1"], ["m1", "m2", "m3"]])
+@pytest.mark.parametrize("pinned", [[], ["m1"], ["m1", "m2", "m3"], [f"m{n}" for n in range(1, 11)]])
 def test_a_set_of_just_the_size_is_not_cut(start, pinned):
     with start("--related.connected=10").client() as client:
         for last in (10, 11):

@@ -152,6 +152,13 @@ def test_copies_of_a_pinned_story_count_for_it(filled):
         assert [hit["id"] for hit in hits[1:]] == ["other"]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_a_pinned_story_says_its_copies_whatever_the_limit(filled, limit):
+    filled.ok("PATCH", id="source", pinned=["wire"], wait="visible")
+    hits = related(filled, limit=limit)
+    assert hits[0]["id"] == "wire" and hits[0]["copies"] == 3 and len(hits) == min(limit, 2)
+
+
 def test_a_source_that_has_copies(filled):
     """Its copies are one suggestion, which says so."""
     hits = filled.ok("RELATED", id="wire")["related"]

@@ -315,6 +315,11 @@ def test_mistakes_on_the_command_line(words, message, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_any_ports_are_not_the_same_twice(tmp_path):
+    ports = [word for role in ("query", "write") for word in ("--listen", f"tcp:127.0.0.1:0;role={role}")]
+    assert run("-t", f"--server.data={tmp_path}/data", *ports).returncode == 0
+
+
 def test_help_and_version():
     assert "--print-config" in run("--help").stdout
     assert re.fullmatch(r"storyd \d+\.\d+\.\d+\S*\n", run("--version").stdout)

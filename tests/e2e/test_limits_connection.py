@@ -130,8 +130,24 @@ def test_replies_over_the_limit_come_whole_if_they_are_read(start):
         assert client.counter("output_overflows") == 0
 
 
+def test_replies_that_wait_for_one_before_them_are_not_unread(start):
+    daemon = start("--limits.output_pause=64K", "--limits.output_close=200K")
+    with daemon.client() as client, daemon.client() as writer:
+        writer.put(BIG)
+        for number in range(8):
+            writer.put({**BIG, "id": f"big{number}"})
+        client.send('SEARCH {"min_revision":10,"wait_ms":60000,"limit":0}')
+        client.send(client.line("GET", ids=[f"big{number}" for number in range(8)]), "PING")
+        with unread(daemon, 30):  # while they wait, one that has something to read and does not is closed
+            writer.counter_reaches("output_overflows", 1)
+        writer.put({"id": "big", "title": "Ninth"})
+        first, second, third = client.receive_all(3)
+        assert first["ok"] and len(second["articles"]) == 8 and third["pong"]
+        assert writer.counter("output_overflows") == 1
+
+
 def test_reply(start):
-    daemon = start("--limits.reply=1M")
+    daemon = start("--limits.line_write=512K", "--limits.reply=1M")
     with daemon.client() as client:
         for number in range(12):
             client.put({**BIG, "id": f"big{number}"})
