@@ -9,7 +9,8 @@ int result_window(const json_t *arguments, const struct service_settings *settin
                   size_t *limit, struct error *error)
 {
     *offset = (size_t)schema_integer(arguments, "offset", 0);
-    *limit = (size_t)schema_integer(arguments, "limit", LIMIT_DEFAULT);
+    size_t usual = settings->result_limit < LIMIT_DEFAULT ? settings->result_limit : LIMIT_DEFAULT;
+    *limit = (size_t)schema_integer(arguments, "limit", (int64_t)usual);
     if (*limit > settings->result_limit || *offset + *limit > settings->result_window)
         counter_add(COUNTER_WINDOWS_REJECTED, 1);
     if (*limit > settings->result_limit)

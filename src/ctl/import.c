@@ -472,6 +472,11 @@ static int resume(struct import *import, struct import_result *result, struct er
                                            "--from-line N")
                                : 0;
     import->state_path = import_state_path(options->state_path, options->file, options->address);
+    if (options->state_path != NULL && import_state_check(options->state_path, error) != 0) {
+        free(import->state_path);
+        import->state_path = NULL;
+        return -1;
+    }
     if (!options->resume || import->state_path == NULL)
         return 0;
     struct error reason = ERROR_INIT;

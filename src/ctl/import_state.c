@@ -89,6 +89,25 @@ int import_state_load(const char *path, const char *file, const struct stat *sta
     return result;
 }
 
+int import_state_check(const char *path, struct error *error)
+{
+    char *text = NULL;
+    size_t length = 0;
+    struct error reason = ERROR_INIT;
+    if (file_read(path, STATE_MAX, &text, &length, &reason) != 0 && reason.code == ERROR_NOT_FOUND)
+        return 0;
+    json_t *object = text != NULL ? json_loadb(text, length, 0, NULL) : NULL;
+    bool is_state = json_is_integer(json_object_get(object, "position")) &&
+                    json_is_integer(json_object_get(object, "changed_ns"));
+    free(text);
+    json_decref(object);
+    return is_state
+               ? 0
+               : error_set(error, ERROR_CONFLICT,
+                           "%s is not the state of an import, and would be overwritten: choose another file",
+                           path);
+}
+
 static int make_parent(const char *path, struct error *error)
 {
     const char *slash = strrchr(path, '/');

@@ -31,6 +31,10 @@ char *import_state_path(const char *chosen, const char *file, const char *addres
 int import_state_load(const char *path, const char *file, const struct stat *status,
                       struct import_state *state, struct error *error);
 
+/* Checks that nothing else would be written over: the file does not exist, or is the state of an import.
+ * Errors: conflict. */
+int import_state_check(const char *path, struct error *error);
+
 int import_state_save(const char *path, const char *file, const struct stat *status,
                       const struct import_state *state, struct error *error);
 

@@ -186,13 +186,13 @@ static void show_parts(struct page *page, const json_t *suggestion)
         double value = json_number_value(json_object_get(suggestion, parts[i][0]));
         buffer_printf(&line, "%s%s %.0f %%", i > 0 ? SHOW_SEPARATOR : "", parts[i][1], value * 100);
     }
-    if (json_is_true(json_object_get(suggestion, "pinned")))
-        append_item(&line, "pinned by an editor");
     const json_t *terms = json_object_get(suggestion, "terms");
     if (json_array_size(terms) > 0) {
         buffer_append_string(&line, ": ");
         append_names(&line, terms);
     }
+    if (json_is_true(json_object_get(suggestion, "pinned")))
+        append_item(&line, "pinned by an editor");
     page_wrap(page, line.data, 0, SHOW_INDENT, 1, STYLE_FAINT);
     buffer_release(&line);
 }

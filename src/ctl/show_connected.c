@@ -31,8 +31,13 @@ static void show_labelled(struct page *page, const char *label, struct buffer *l
 {
     if (line->length > 0) {
         page_blanks(page, 2);
-        page_cell(page, label, LABEL_WIDTH - 2, STYLE_FAINT);
-        page_wrap(page, line->data, LABEL_WIDTH, LABEL_WIDTH, 0, STYLE_PLAIN);
+        if (strlen(label) < LABEL_WIDTH - 2) { /* bytes: never fewer than columns */
+            page_cell(page, label, LABEL_WIDTH - 2, STYLE_FAINT);
+            page_wrap(page, line->data, LABEL_WIDTH, LABEL_WIDTH, 0, STYLE_PLAIN);
+        } else {
+            page_wrap(page, label, 2, 2, 1, STYLE_FAINT);
+            page_wrap(page, line->data, 0, LABEL_WIDTH, 0, STYLE_PLAIN);
+        }
     }
     buffer_release(line);
 }

@@ -44,9 +44,9 @@ static void show_name(struct page *page, const json_t *entry)
     page_wrap(page, text_of(entry, "name") != NULL ? text_of(entry, "name") : "?", INDENT, INDENT, 2,
               STYLE_TITLE);
     buffer_clear(&text);
-    buffer_printf(&text, "%s · %lld articles, %.2f a day, before %.2f · score %.1f",
-                  kind != NULL ? kind : "?",
-                  (long long)json_integer_value(json_object_get(entry, "articles")), number_of(entry, "rate"),
+    long long articles = json_integer_value(json_object_get(entry, "articles"));
+    buffer_printf(&text, "%s · %lld %s, %.2f a day, before %.2f · score %.1f", kind != NULL ? kind : "?",
+                  articles, articles == 1 ? "article" : "articles", number_of(entry, "rate"),
                   number_of(entry, "baseline"), number_of(entry, "score"));
     page_wrap(page, text.data, 0, INDENT, 0, STYLE_PLAIN);
     buffer_release(&text);

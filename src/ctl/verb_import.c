@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATIENCE 60 /* seconds */
@@ -171,6 +172,22 @@ static int import_and_report(struct session *session, struct rejects *rejects)
     return code;
 }
 
+/* Rejected lines must not be written over lines that are still to be read. */
+static int check_rejects(const struct invocation *invocation, struct error *error)
+{
+    const char *rejects = invocation_text(invocation, "rejects");
+    struct stat written;
+    struct stat read;
+    if (rejects == NULL || stat(rejects, &written) != 0)
+        return 0;
+    for (size_t i = 0; i < invocation->word_count; i++)
+        if (stat(invocation->words[i], &read) == 0 && S_ISREG(read.st_mode) &&
+            read.st_dev == written.st_dev && read.st_ino == written.st_ino)
+            return error_set(error, ERROR_BAD_REQUEST,
+                             "--rejects %s is the file to be imported: choose another", rejects);
+    return 0;
+}
+
 int verb_import(struct session *session)
 {
     const struct invocation *invocation = session->invocation;
@@ -178,7 +195,7 @@ int verb_import(struct session *session)
     struct progress progress;
     struct rejects rejects;
     progress_init(&progress, session->quiet);
-    if (check_options(invocation, &error) != 0)
+    if (check_options(invocation, &error) != 0 || check_rejects(invocation, &error) != 0)
         return session_complain(EXIT_USAGE, &error);
     int code = session_connect(session);
     if (code != EXIT_DONE)

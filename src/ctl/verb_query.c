@@ -63,12 +63,17 @@ static int add_condition(json_t *filter, const char *text, struct error *error)
     const char *key = json_string_value(name);
     if (key == NULL)
         return error_set(error, ERROR_BAD_REQUEST, "--filter: \"%.60s\" is not valid UTF-8", text);
-    if (strcmp(key, "published") == 0)
+    bool is_time = strcmp(key, "published") == 0;
+    bool is_wrong = is_time && (strcmp(want, "any") != 0 || json_object_get(filter, key) != NULL);
+    if (is_time && !is_wrong)
         json_object_set_new(filter, key, date_range(equals + 1));
-    else
+    else if (!is_time)
         json_array_append_new(member(member(filter, key, json_object), want, json_array),
                               json_string(equals + 1));
     json_decref(name);
+    if (is_wrong)
+        return error_set(error, ERROR_BAD_REQUEST,
+                         "--filter: published can be given once, as published=FROM..TO, not \"%.60s\"", text);
     return 0;
 }
 
@@ -217,6 +222,21 @@ static void add_object(json_t *arguments, const char *key, json_t *object)
     json_decref(object);
 }
 
+static int add_days(const struct invocation *invocation, const char *option, const char *key,
+                    json_t *arguments, struct error *error)
+{
+    const char *text = invocation_text(invocation, option);
+    char *end;
+    if (text == NULL)
+        return 0;
+    double days = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(days))
+        return error_set(error, ERROR_BAD_REQUEST, "--%s takes a number of days, not \"%.60s\"", option,
+                         text);
+    json_object_set_new(arguments, key, json_real(days));
+    return 0;
+}
+
 /* What RELATED and CONNECTED have in common, but for the source. */
 static int add_related(const struct invocation *invocation, json_t *arguments, struct error *error)
 {
@@ -231,12 +251,12 @@ static int add_related(const struct invocation *invocation, json_t *arguments, s
     add_list(invocation, "exclude-tag", "tags", exclude);
     add_list(invocation, "exclude-category", "categories", exclude);
     add_object(arguments, "exclude", exclude);
-    add_count(invocation, "recency-now", "now", recency);
-    add_count(invocation, "recency-source", "source", recency);
+    int wrong_days = add_days(invocation, "recency-now", "now", recency, error) |
+                     add_days(invocation, "recency-source", "source", recency, error);
     add_object(arguments, "recency", recency);
     if (invocation_has(invocation, "explain"))
         json_object_set_new(arguments, "explain", json_true());
-    return make_filter(invocation, arguments, error) != 0
+    return wrong_days != 0 || make_filter(invocation, arguments, error) != 0
                ? -1
                : add_weights(invocation_text(invocation, "weights"), arguments, error);
 }
@@ -281,21 +301,6 @@ int verb_connected(struct session *session)
 }
 
 /* "1.5" */
-static int add_days(const struct invocation *invocation, const char *option, const char *key,
-                    json_t *arguments, struct error *error)
-{
-    const char *text = invocation_text(invocation, option);
-    char *end;
-    if (text == NULL)
-        return 0;
-    double days = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(days))
-        return error_set(error, ERROR_BAD_REQUEST, "--%s takes a number of days, not \"%.60s\"", option,
-                         text);
-    json_object_set_new(arguments, key, json_real(days));
-    return 0;
-}
-
 int verb_trending(struct session *session)
 {
     const struct invocation *invocation = session->invocation;

@@ -54,7 +54,7 @@ static void show_views(const struct session *session, struct page *page)
     struct buffer line = BUFFER_INIT;
     buffer_printf(&line, "%s: ", id_of(session));
     progress_append_count(&line, (uint64_t)integer_of(session, "views"));
-    buffer_append_string(&line, " views");
+    buffer_append_string(&line, integer_of(session, "views") == 1 ? " view" : " views");
     show_line(page, &line);
 }
 

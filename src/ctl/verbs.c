@@ -66,8 +66,8 @@ static const struct verb_option search_options[] = {
         {"exclude-category", "NAME", VALUE_TEXT, true, "Never suggest articles of this category"},           \
         {"only", "SIDE", VALUE_TEXT, false, "earlier or later: than the article; any"},                      \
         {"copies", "HOW", VALUE_TEXT, false, "Near-copies of one story: collapse (into one) or show"},       \
-        {"recency-now", "DAYS", VALUE_COUNT, false, "Half-life of the rank against the present"},            \
-        {"recency-source", "DAYS", VALUE_COUNT, false, "The same against the article's date"},               \
+        {"recency-now", "DAYS", VALUE_TEXT, false, "Half-life of the rank against the present"},             \
+        {"recency-source", "DAYS", VALUE_TEXT, false, "The same against the article's date"},                \
         {"weights", "KEY=NUMBER,...", VALUE_TEXT, false,                                                     \
          "Weights of tags, entities and terms, 0 to 1, for this call"},                                      \
     {                                                                                                        \
@@ -115,6 +115,11 @@ static const struct verb_option write_options[] = {
     {"wait", NULL, VALUE_NONE, false, "Wait until the change can be found"},
     {"if-revision", "N", VALUE_COUNT, false,
      "Only if the article's revision is still N (0: only if there is none with this id)"},
+    {0}};
+
+static const struct verb_option patch_options[] = {
+    {"wait", NULL, VALUE_NONE, false, "Wait until the change can be found"},
+    {"if-revision", "N", VALUE_COUNT, false, "Only if the article's revision is still N"},
     {0}};
 
 static const struct verb_option delete_options[] = {
@@ -200,7 +205,7 @@ const struct verb verbs[] = {
      "The file (- is standard input) holds a JSON object with the id and the fields to change; null removes "
      "one.\n\n"
      "  echo '{\"id\":\"a17\",\"category\":\"Tech\",\"url\":null}' | storyctl patch -",
-     write_options, 1, 1, verb_patch},
+     patch_options, 1, 1, verb_patch},
     {"delete", "ID...", "Remove articles", "", delete_options, 1, ANY_NUMBER, verb_delete},
     {"view", "ID [COUNT]", "Count page views of an article", "", NULL, 1, 2, verb_view},
     {"profile", "KIND NAME | FILE", "What is known about a person, organization, product or place",

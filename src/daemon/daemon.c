@@ -69,12 +69,18 @@ static struct index_tuning tuning_of(const struct config *config)
     };
 }
 
-static void set_log_level(const struct config *config)
+static enum log_level log_level_of(const struct config *config)
 {
     static const char *const words[] = {"error", "warning", "info", "debug"};
-    for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
-        if (strcmp(words[level], config->server_log_level) == 0)
-            log_set_level((enum log_level)level);
+    int level = LOG_LEVEL_ERROR;
+    while (level < LOG_LEVEL_DEBUG && strcmp(words[level], config->server_log_level) != 0)
+        level++;
+    return (enum log_level)level;
+}
+
+static void set_log_level(const struct config *config)
+{
+    log_set_level(log_level_of(config));
 }
 
 /* ---- what the threads tell each other ---- */
@@ -213,6 +219,9 @@ static void on_reload(evutil_socket_t number, short what, void *context)
     if (arguments_load(daemon->argument_count, daemon->arguments, log_mistake, &config) != 0)
         log_error("reload failed, the old settings stay path=%s", daemon->config_path);
     else {
+        set_log_level(config); /* and by the old one if that says more: neither hides that it changed */
+        if (log_level_of(service->config) > log_level_of(config))
+            set_log_level(service->config);
         config_diff(service->config, config, log_change, NULL);
         apply(daemon, config);
         config_free(service->config);

@@ -141,6 +141,21 @@ static int count_log_pages(void *context, sqlite3 *db, const char *name, int pag
     return SQLITE_OK;
 }
 
+/* SQLite opens what it may only read without a word, and leaves files behind that it may only read as well.
+ * Whatever else keeps a write from beginning may have gone when one does. */
+static int check_writable(struct store_writer *writer, struct error *error)
+{
+    bool read_only = sqlite3_db_readonly(writer->db, "main") != 0;
+    if (!read_only && sqlite3_exec(writer->db, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+        read_only = sqlite3_errcode(writer->db) == SQLITE_READONLY;
+    if (!read_only)
+        return 0;
+    return error_set(
+        error, ERROR_UNAVAILABLE,
+        "the store can only be read: its file, its directory and the files beside it whose names end in "
+        "-wal and -shm must be writable by the user that storyd runs as");
+}
+
 static int connect_database(struct store_writer *writer, struct error *error)
 {
     int64_t page_size = 0;
@@ -153,6 +168,8 @@ static int connect_database(struct store_writer *writer, struct error *error)
     writer->log_pages_copied = 0;
     writer->checkpoint_at_pages = 0;
     sqlite3_wal_hook(writer->db, count_log_pages, writer);
+    if (check_writable(writer, error) != 0)
+        return -1;
     return store_sqlite_position(writer->db, writer->statements[POSITION], &writer->committed, error);
 }
 

@@ -216,6 +216,16 @@ def test_the_command_line_wins_over_the_file_also_after_a_reload(start, tmp_path
         assert (limits["result_limit"], limits["pipeline"]) == (7, 5)
 
 
+def test_a_change_of_the_log_level_is_logged_both_ways(start, tmp_path):
+    path = tmp_path / "storyd.conf"
+    path.write_text("[server]\nlog_level = warning\n")
+    daemon = start("--config", str(path))
+    for level in ("info", "warning"):
+        path.write_text(f"[server]\nlog_level = {level}\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log(f"to={level}")
+
+
 def test_nothing_to_reload(start):
     daemon = start()
     daemon.signal(signal.SIGHUP)

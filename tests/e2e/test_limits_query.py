@@ -126,6 +126,15 @@ def test_bytes_of_waiting_writes(start):
     holder.close()
 
 
+def test_a_small_result_limit_is_what_is_shown(start):
+    with start("--limits.result_limit=5").client() as client:
+        client.put_all([{"id": f"a{n}", "title": f"Fox {n}", "tags": ["fox"]} for n in range(9)])
+        assert len(client.ok("SEARCH", "fox")["hits"]) == 5
+        assert len(client.ok("RELATED", id="a0", copies="show")["related"]) == 5
+        assert "at most 5" in client.fail("bad_request", "SEARCH", query="fox", limit=6)
+        client.ok("TRENDING")
+
+
 def test_memory(start):
     with start("--limits.memory=1M").client() as client:
         for verb, argument in [("PUT", {"id": "a", "title": "A"}), ("DELETE", {"ids": ["a"]}), ("SEARCH", "a")]:

@@ -140,6 +140,10 @@ def test_help_fits_the_terminal(read):
         (["search", "--exact-total=yes"], "takes no value"),
         (["search", "--filter", "tags"], "--filter takes KEY=VALUE"),
         (["search", "--filter", "{tags"], "--filter:"),
+        (["search", "--filter", "published!=2025-07"], "published=FROM..TO"),
+        (["search", "--filter", "date+=2025-07"], "published=FROM..TO"),
+        (["search", "--filter", "date=2025-07..", "--filter", "date=..2025-08"], "once"),
+        (["related", "a", "--recency-now", "soon"], "--recency-now takes a number of days"),
         (["related"], "either ids or --article"),
         (["related", "x", "--min-strength", "200%"], "--min-strength must be"),
         (["get"], "too few arguments"),
@@ -469,6 +473,18 @@ def test_import_reports_rejects_and_stores_the_rest(ctl, tmp_path):
     with ctl.daemon.client() as client:
         assert client.ok("STATS")["store"]["articles"] == summary["stored"]
         assert client.ok("GET", "n399")["article"]["title"] == "Story number 399"
+
+
+@pytest.mark.parametrize("name", ["in.ndjson", "./in.ndjson"])
+def test_no_file_of_the_users_is_overwritten(ctl, tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_lines(tmp_path / "in.ndjson", article_lines(3))
+    before = path.read_bytes()
+    assert "choose another" in ctl("import", path, "--rejects", name, code=USAGE)[1]
+    assert "is not the state of an import" in ctl("import", path, "--state", name, code=USAGE)[1]
+    assert path.read_bytes() == before
+    with ctl.daemon.client() as client:
+        assert client.ok("STATS")["store"]["articles"] == 0
 
 
 def test_many_rejects_do_not_flood_the_terminal(ctl, tmp_path):

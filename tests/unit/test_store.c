@@ -479,6 +479,33 @@ static void expect_refused(struct fixture *fixture, const char *words)
     assert_int_equal(store_reader_open(&fixture->options, &reader, &fixture->error), -1);
 }
 
+#define NOBODY 65534
+
+/* A store that was put back by root, say. */
+static void test_a_store_that_can_only_be_read_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_writer *writer = NULL;
+    char path[128];
+    put(fixture, "a", "text");
+    close_all(fixture);
+    if (geteuid() != 0) /* its own files nobody is kept from writing to by another owner */
+        skip();
+    snprintf(path, sizeof path, "%s/store.lock", fixture->directory);
+    assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+    assert_int_equal(chown(fixture->directory, NOBODY, NOBODY), 0);
+    snprintf(path, sizeof path, "%s/store.db", fixture->directory);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(seteuid(NOBODY), 0);
+    int result = store_writer_open(&fixture->options, &writer, &fixture->error);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(result, -1);
+    assert_int_equal(fixture->error.code, ERROR_UNAVAILABLE);
+    assert_non_null(strstr(fixture->error.message, "can only be read"));
+    open_all(fixture);
+    expect_text(fixture, "a", "text", 1);
+}
+
 static void test_newer_format_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -863,6 +890,7 @@ int main(void)
         TEST(test_a_log_without_its_database_is_kept),
         TEST(test_last_revision),
         TEST(test_disk_floor),
+        TEST(test_a_store_that_can_only_be_read_is_refused),
         TEST(test_files_are_not_for_everyone),
         TEST(test_failed_sync_with_readers),
         TEST(test_failed_sync_without_readers),
