@@ -24,11 +24,11 @@
 #define TIMELINE_POSITION(entry) ((entry) >> 8)
 #define TIMELINE_WEIGHT(entry) ((entry)&0xffU)
 
-#define TIMELINE_BLOCK 128 /* positions */
+#define TIMELINE_BLOCK 512 /* positions */
 /* A name is common if it is in so many articles and in one of so many; in slices of fewer articles none is.
  */
 #define TIMELINE_COMMON_ARTICLES 8
-#define TIMELINE_COMMON_SHARE 512
+#define TIMELINE_COMMON_SHARE 2048
 #define TIMELINE_COMMON_POSITIONS 2048
 
 struct timeline {

@@ -24,6 +24,7 @@ struct trending_scratch {
     size_t best_capacity;
     uint32_t *chosen; /* candidates that are to be measured */
     size_t chosen_capacity;
+    size_t chosen_count;
     struct choice *choices;
     size_t choice_capacity;
     struct trending_name *names;
@@ -126,9 +127,9 @@ double trending_score(uint32_t window_articles, double window, uint32_t baseline
 /* ---- the best ---- */
 
 /*
- * With the articles in its window alone, a name's score is highest if it has none in the baseline. So names
- * are measured from the most frequent of the window down, until so many have been found that no other can be
- * among the best: how many articles there are hardly matters then.
+ * Of most names it is known from the running counts how often they appear in the baseline at least: what
+ * their score can be at most. Those that look best are measured first, in their lists, and then the few that
+ * can still be among the best: how many names there are hardly matters.
  */
 #define MOST_KNOWN 512
 
@@ -136,7 +137,6 @@ struct measuring {
     struct trending_scratch *scratch;
     const struct trending_query *query;
     const struct trending_result *result;
-    uint32_t level; /* those with so many in the window are measured */
     size_t best_count;
     double least;              /* what the last of the best has so far; 0: there are not so many */
     uint32_t most[MOST_KNOWN]; /* see most_in_baseline(); 0: not known, else plus 1 */
@@ -179,27 +179,50 @@ static void keep_score(struct measuring *measuring, double score)
         measuring->least = heap[0];
 }
 
-static uint32_t most_in_window(const struct trending_names *names)
+/* About the score that the name would have, if it had no more articles in the baseline than are known of: the
+ * difference of the roots of two counts, whose variance does not depend on the rates (Anscombe 1948). */
+static float estimate_of(const struct measuring *measuring, const struct trending_candidate *candidate)
 {
-    uint32_t most = 0;
-    for (size_t i = 0; i < names->count; i++)
-        most = names->candidates[i].window > most ? names->candidates[i].window : most;
-    return most;
+    float ratio = (float)measuring->result->window / (float)measuring->result->baseline;
+    float expected = ((float)candidate->baseline + 1) * ratio;
+    return 2 * (sqrtf((float)candidate->window) - sqrtf(expected)) / sqrtf(1 + ratio);
 }
 
-#define LEVELS 1024
+#define BUCKETS 64
+#define BUCKETS_PER_POINT 8
 
-/* The number of articles in the window that so many names reach at least, as far as there are such. */
-static uint32_t level_of(const struct trending_names *names, size_t wanted)
+static size_t bucket_of(const struct trending_candidate *candidate)
 {
-    size_t reached[LEVELS] = {0};
+    float place = candidate->estimate * BUCKETS_PER_POINT;
+    return place <= 0 ? 0 : place >= BUCKETS - 1 ? BUCKETS - 1 : (size_t)place;
+}
+
+static void choose(struct trending_scratch *scratch, size_t candidate)
+{
+    scratch->candidates.candidates[candidate].is_chosen = true;
+    scratch->chosen[scratch->chosen_count++] = (uint32_t)candidate;
+}
+
+/* So many that look best, of those that have not been chosen yet. */
+static void choose_likeliest(struct trending_scratch *scratch, size_t wanted)
+{
+    const struct trending_names *names = &scratch->candidates;
+    size_t sizes[BUCKETS] = {0};
     for (size_t i = 0; i < names->count; i++)
-        reached[names->candidates[i].window < LEVELS ? names->candidates[i].window : LEVELS - 1]++;
-    size_t found = 0;
-    uint32_t level = LEVELS;
-    while (level > 1 && found < wanted)
-        found += reached[--level];
-    return level;
+        sizes[bucket_of(&names->candidates[i])] += !names->candidates[i].is_chosen;
+    size_t above = 0;
+    size_t last = BUCKETS - 1;
+    for (; last > 0 && above + sizes[last] < wanted; last--)
+        above += sizes[last];
+    size_t rest = wanted - above; /* of the last bucket */
+    scratch->chosen_count = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        size_t bucket = bucket_of(&names->candidates[i]);
+        if (names->candidates[i].is_chosen || bucket < last || (bucket == last && rest == 0))
+            continue;
+        rest -= bucket == last;
+        choose(scratch, i);
+    }
 }
 
 /* With how many articles in the baseline a name can still be among the best. UINT32_MAX: one that is very
@@ -231,8 +254,9 @@ static uint32_t most_in_baseline(struct measuring *measuring, uint32_t window)
 
 #define FETCHED_AHEAD 8 /* candidates: their lists lie all over a large file */
 
-static void fetch_ahead(const struct trending_scratch *scratch, size_t at, size_t count)
+static void fetch_ahead(const struct trending_scratch *scratch, size_t at)
 {
+    size_t count = scratch->chosen_count;
     const struct trending_candidate *candidates = scratch->candidates.candidates;
     if (at + 2 * (size_t)FETCHED_AHEAD < count) {
         const struct trending_candidate *later = &candidates[scratch->chosen[at + 2 * (size_t)FETCHED_AHEAD]];
@@ -244,37 +268,48 @@ static void fetch_ahead(const struct trending_scratch *scratch, size_t at, size_
     }
 }
 
-/* Of the names of a level those that can be among the best, by what is known of their baselines. */
-static size_t choose(struct measuring *measuring, uint32_t level)
+/* With how many articles in the window a name can be among the best, if it has none in the baseline. */
+static uint32_t fewest_in_window(const struct measuring *measuring)
+{
+    uint32_t low = 1;
+    uint32_t high = UINT32_MAX / 2;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (score_of(measuring, middle, 0) < measuring->least)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Those that can be among the best, of those that have not been chosen yet. */
+static void choose_possible(struct measuring *measuring)
 {
     struct trending_scratch *scratch = measuring->scratch;
     const struct trending_names *names = &scratch->candidates;
-    size_t count = 0;
-    scratch->chosen =
-        memory_grow(scratch->chosen, &scratch->chosen_capacity, names->count, sizeof *scratch->chosen);
+    uint32_t fewest = fewest_in_window(measuring);
+    scratch->chosen_count = 0;
     for (size_t i = 0; i < names->count; i++) {
         const struct trending_candidate *candidate = &names->candidates[i];
-        if (candidate->window >= level && candidate->window < measuring->level &&
+        if (!candidate->is_chosen && candidate->window >= fewest &&
             candidate->baseline <= most_in_baseline(measuring, candidate->window))
-            scratch->chosen[count++] = (uint32_t)i;
+            choose(scratch, i);
     }
-    return count;
 }
 
-static int measure_from(struct measuring *measuring, uint32_t level, struct error *error)
+static int measure_chosen(struct measuring *measuring, struct error *error)
 {
     struct trending_scratch *scratch = measuring->scratch;
-    size_t count = choose(measuring, level);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < scratch->chosen_count; i++) {
         struct trending_candidate *candidate = &scratch->candidates.candidates[scratch->chosen[i]];
-        fetch_ahead(scratch, i, count);
+        fetch_ahead(scratch, i);
         if (i % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
             return -1;
-        uint32_t most = most_in_baseline(measuring, candidate->window);
-        if (candidate->baseline > most ||
-            (candidate->baseline != 0 &&
-             score_of(measuring, candidate->window, candidate->baseline) < measuring->least))
+        if (candidate->baseline != 0 &&
+            score_of(measuring, candidate->window, candidate->baseline) < measuring->least)
             continue; /* better ones have been found since it was chosen */
+        uint32_t most = most_in_baseline(measuring, candidate->window);
         candidate->baseline = count_baseline(scratch, candidate, most);
         if (candidate->baseline > most)
             continue;
@@ -282,32 +317,31 @@ static int measure_from(struct measuring *measuring, uint32_t level, struct erro
         if (candidate->score > 0)
             keep_score(measuring, candidate->score);
     }
-    measuring->level = level;
     return 0;
-}
-
-/* The fewest articles in the window with which a name may still be among the best. */
-static uint32_t lowest_level(const struct measuring *measuring)
-{
-    uint32_t level = measuring->level;
-    while (level > 1 && score_of(measuring, level - 1, 0) >= measuring->least)
-        level--;
-    return level;
 }
 
 static int measure(struct measuring *measuring, struct error *error)
 {
-    const struct trending_names *names = &measuring->scratch->candidates;
-    measuring->scratch->best = memory_grow(measuring->scratch->best, &measuring->scratch->best_capacity,
-                                           measuring->query->limit, sizeof *measuring->scratch->best);
-    measuring->level = most_in_window(names) + 1;
-    for (size_t wanted = measuring->query->limit * FIRST_MEASURED; measuring->level > 1; wanted *= 4) {
-        if (measure_from(measuring, level_of(names, wanted), error) != 0)
+    struct trending_scratch *scratch = measuring->scratch;
+    struct trending_names *names = &scratch->candidates;
+    size_t limit = measuring->query->limit;
+    scratch->best = memory_grow(scratch->best, &scratch->best_capacity, limit, sizeof *scratch->best);
+    scratch->chosen =
+        memory_grow(scratch->chosen, &scratch->chosen_capacity, names->count, sizeof *scratch->chosen);
+    for (size_t i = 0; i < names->count; i++)
+        names->candidates[i].estimate = estimate_of(measuring, &names->candidates[i]);
+    size_t chosen = 0;
+    for (size_t wanted = limit * FIRST_MEASURED; measuring->least <= 0 && chosen < names->count;
+         wanted *= 4) {
+        choose_likeliest(scratch, wanted);
+        chosen += scratch->chosen_count;
+        if (measure_chosen(measuring, error) != 0)
             return -1;
-        if (measuring->least > 0)
-            break;
     }
-    return measure_from(measuring, lowest_level(measuring), error);
+    if (chosen == names->count)
+        return 0;
+    choose_possible(measuring);
+    return measure_chosen(measuring, error);
 }
 
 /* ---- how a name is written ---- */

@@ -11,10 +11,8 @@ static void counts_prepare(struct feature_counts *counts, const struct features 
 {
     if (features->terms.count > counts->capacity) {
         free(counts->counts);
-        free(counts->baselines);
         counts->capacity = features->terms.count;
         counts->counts = memory_zeroed(counts->capacity, sizeof *counts->counts);
-        counts->baselines = memory_zeroed(counts->capacity, sizeof *counts->baselines);
     }
     counts->touched_count = 0;
 }
@@ -28,25 +26,23 @@ static void counts_reserve(struct feature_counts *counts, size_t more)
 
 static void counts_add(struct feature_counts *counts, uint32_t number, uint32_t articles)
 {
-    if (counts->counts[number] == 0)
+    if (counts->counts[number].window == 0)
         counts->touched[counts->touched_count++] = number;
-    counts->counts[number] += articles;
+    counts->counts[number].window += articles;
 }
 
 /* What was counted for a touched feature, once: with what was taken back one may be touched twice. */
-static uint32_t counts_take(struct feature_counts *counts, size_t touched, uint32_t *baseline)
+static struct feature_count counts_take(struct feature_counts *counts, size_t touched)
 {
-    uint32_t number = counts->touched[touched];
-    uint32_t count = counts->counts[number];
-    *baseline = counts->baselines[number];
-    counts->counts[number] = counts->baselines[number] = 0;
-    return count;
+    struct feature_count *count = &counts->counts[counts->touched[touched]];
+    struct feature_count taken = *count;
+    *count = (struct feature_count){0};
+    return taken;
 }
 
 static void counts_release(struct feature_counts *counts)
 {
     free(counts->counts);
-    free(counts->baselines);
     free(counts->touched);
 }
 
@@ -111,7 +107,7 @@ static void take_holes_back(struct feature_counts *counts, const struct date_spa
         if (date_span_counts(span, position))
             continue;
         for (uint32_t i = timeline->starts[position]; i < timeline->starts[position + 1]; i++)
-            counts->counts[timeline->names[i]]--;
+            counts->counts[timeline->names[i]].window--;
     }
 }
 
@@ -146,10 +142,10 @@ static void note_baselines(struct feature_counts *counts, const struct date_span
     const uint32_t *before = timeline_running(timeline, range.first);
     const uint32_t *after = timeline_running(timeline, range.end);
     for (uint32_t i = 0; i < timeline->common_count; i++) {
-        uint32_t number = timeline->common[i];
+        struct feature_count *count = &counts->counts[timeline->common[i]];
         uint32_t articles = after[i] - before[i];
-        if (counts->counts[number] != 0 && articles > range.holes)
-            counts->baselines[number] = articles - range.holes;
+        if (count->window != 0 && articles > range.holes)
+            count->baseline = articles - range.holes;
     }
 }
 
@@ -182,8 +178,7 @@ static void join_other(struct trending_names *names, const struct date_span *spa
     counts_reserve(&names->main, names->other.touched_count);
     for (size_t i = 0; i < names->other.touched_count; i++) {
         uint32_t number = names->other.touched[i];
-        uint32_t baseline;
-        uint32_t articles = counts_take(&names->other, i, &baseline);
+        uint32_t articles = counts_take(&names->other, i).window;
         if (articles == 0)
             continue;
         size_t length;
@@ -228,10 +223,9 @@ static void choose_wanted(struct trending_names *names, const struct trending_qu
     names->count = kept;
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
-        uint32_t baseline;
-        uint32_t window = counts_take(&names->main, i, &baseline);
-        if (is_wanted(query, &main->slice->features, number, window))
-            add_candidate(names, main, number, window, baseline);
+        struct feature_count count = counts_take(&names->main, i);
+        if (is_wanted(query, &main->slice->features, number, count.window))
+            add_candidate(names, main, number, count.window, count.baseline);
     }
 }
 

@@ -18,13 +18,19 @@ struct trending_candidate {
     uint32_t number;              /* there */
     uint32_t window;              /* articles in it */
     uint32_t baseline;            /* articles in it: at least, until it was counted */
+    float estimate;               /* of the score at most */
+    bool is_chosen;               /* to be measured */
     double score;
+};
+
+struct feature_count {
+    uint32_t window;
+    uint32_t baseline; /* at least so many */
 };
 
 /* By the features of one slice; all zero when not in use. */
 struct feature_counts {
-    uint32_t *counts;
-    uint32_t *baselines; /* at least so many in the baseline */
+    struct feature_count *counts;
     size_t capacity;
     uint32_t *touched; /* whose count is not zero */
     size_t touched_capacity;

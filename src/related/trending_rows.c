@@ -62,8 +62,8 @@ uint32_t trending_rows_step(const struct date_span *span, const struct trending_
 {
     int64_t length = result->window + result->baseline;
     int64_t start = query->at - length + 1; /* the first second that counts */
-    return rows_dated_before(span->slice->rows,
-                             start + (step * length + TRENDING_STEPS - 1) / TRENDING_STEPS);
+    return rows_dated_before_between(span->slice->rows, span->start, span->end,
+                                     start + (step * length + TRENDING_STEPS - 1) / TRENDING_STEPS);
 }
 
 /* The spans, and how many words of bits they need. */
@@ -79,9 +79,10 @@ static size_t find_spans(struct trending_rows *rows, const struct trending_query
         struct date_span span = {
             .slice = snapshot->slices[i],
             .start = rows_dated_before(dated, query->at - result->window - result->baseline + 1),
-            .window = rows_dated_before(dated, query->at - result->window + 1),
-            .end = rows_dated_before(dated, query->at + 1),
         };
+        span.window =
+            rows_dated_before_between(dated, span.start, dated->dated, query->at - result->window + 1);
+        span.end = rows_dated_before_between(dated, span.window, dated->dated, query->at + 1);
         if (span.start == span.end)
             continue;
         rows->spans[rows->span_count++] = span;
