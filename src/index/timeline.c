@@ -171,6 +171,7 @@ struct blocks {
     uint32_t *rare;
     size_t common_count;
     size_t count;
+    size_t rows; /* count + 1, or 0 if no name is common */
 };
 
 static void find_common(const struct building *building, struct blocks *blocks)
@@ -205,30 +206,46 @@ static void fill_blocks(const struct building *building, struct blocks *blocks)
     }
 }
 
-static void write_blocks(const struct building *building, struct image_builder *image)
+static void find_blocks(const struct building *building, struct blocks *blocks)
 {
-    struct blocks blocks = {0};
-    blocks.columns = memory_zeroed(building->features + 1, sizeof *blocks.columns);
-    blocks.common = memory_zeroed(building->features + 1, sizeof *blocks.common);
-    find_common(building, &blocks);
-    size_t rows = 0;
-    if (blocks.common_count != 0) {
-        blocks.count = building->positions / TIMELINE_BLOCK;
-        rows = blocks.count + 1;
+    *blocks = (struct blocks){0};
+    blocks->columns = memory_zeroed(building->features + 1, sizeof *blocks->columns);
+    blocks->common = memory_zeroed(building->features + 1, sizeof *blocks->common);
+    find_common(building, blocks);
+    if (blocks->common_count != 0) {
+        blocks->count = building->positions / TIMELINE_BLOCK;
+        blocks->rows = blocks->count + 1;
     }
-    blocks.running = memory_zeroed(rows * blocks.common_count + 1, sizeof *blocks.running);
-    blocks.rare_starts = memory_zeroed(rows + 1, sizeof *blocks.rare_starts);
-    blocks.rare = memory_zeroed(building->starts[building->positions] + (size_t)1, sizeof *blocks.rare);
-    fill_blocks(building, &blocks);
-    image_builder_add(image, blocks.common, blocks.common_count * sizeof *blocks.common);
-    image_builder_add(image, blocks.running, rows * blocks.common_count * sizeof *blocks.running);
-    image_builder_add(image, blocks.rare_starts, rows * sizeof *blocks.rare_starts);
-    image_builder_add(image, blocks.rare, blocks.rare_starts[blocks.count] * sizeof *blocks.rare);
-    free(blocks.columns);
-    free(blocks.common);
-    free(blocks.running);
-    free(blocks.rare_starts);
-    free(blocks.rare);
+    blocks->running = memory_zeroed(blocks->rows * blocks->common_count + 1, sizeof *blocks->running);
+    blocks->rare_starts = memory_zeroed(blocks->rows + 1, sizeof *blocks->rare_starts);
+    blocks->rare = memory_zeroed(building->starts[building->positions] + (size_t)1, sizeof *blocks->rare);
+    fill_blocks(building, blocks);
+}
+
+static void write_blocks(const struct blocks *blocks, struct image_builder *image)
+{
+    image_builder_add(image, blocks->common, blocks->common_count * sizeof *blocks->common);
+    image_builder_add(image, blocks->running, blocks->rows * blocks->common_count * sizeof *blocks->running);
+    image_builder_add(image, blocks->rare_starts, blocks->rows * sizeof *blocks->rare_starts);
+    image_builder_add(image, blocks->rare, blocks->rare_starts[blocks->count] * sizeof *blocks->rare);
+}
+
+static void release_blocks(const struct blocks *blocks)
+{
+    free(blocks->columns);
+    free(blocks->common);
+    free(blocks->running);
+    free(blocks->rare_starts);
+    free(blocks->rare);
+}
+
+static void mark_common(struct building *building, const struct blocks *blocks)
+{
+    for (uint32_t i = 0; i < building->starts[building->positions]; i++) {
+        uint32_t column = blocks->columns[building->names[i]];
+        if (column != RARE)
+            building->names[i] = TIMELINE_COMMON | column;
+    }
 }
 
 void timeline_write(struct image_builder *image, uint32_t positions, size_t features,
@@ -243,11 +260,15 @@ void timeline_write(struct image_builder *image, uint32_t positions, size_t feat
     building.names = memory_zeroed(entries + 1, sizeof *building.names);
     building.lists = memory_zeroed(entries + 1, sizeof *building.lists);
     fill(&building);
+    struct blocks blocks;
+    find_blocks(&building, &blocks);
+    mark_common(&building, &blocks);
     image_builder_add(image, building.starts, ((size_t)positions + 1) * sizeof *building.starts);
     image_builder_add(image, building.names, entries * sizeof *building.names);
     image_builder_add(image, building.list_starts, (features + 1) * sizeof *building.list_starts);
     image_builder_add(image, building.lists, entries * sizeof *building.lists);
-    write_blocks(&building, image);
+    write_blocks(&blocks, image);
+    release_blocks(&blocks);
     free(building.starts);
     free(building.names);
     free(building.list_starts);

@@ -33,7 +33,7 @@
 
 struct timeline {
     const uint32_t *starts;      /* positions + 1: where the names of each stand in `names` */
-    const uint32_t *names;       /* numbers of features */
+    const uint32_t *names;       /* see timeline_name() */
     const uint32_t *list_starts; /* features + 1: where the list of each stands in `lists` */
     const uint32_t *lists;       /* entries, oldest first */
     uint32_t positions;          /* articles that have a date */
@@ -53,6 +53,15 @@ struct timeline {
  * features. */
 bool timeline_open(const struct image *image, uint32_t first_section, size_t features,
                    struct timeline *timeline);
+
+/* A name of an article, in `names`: the number of its feature, or this bit and its place in `common`. So
+ * common names can be counted in one small piece of memory. */
+#define TIMELINE_COMMON 0x80000000U
+
+static inline uint32_t timeline_name(const struct timeline *timeline, uint32_t name)
+{
+    return name & TIMELINE_COMMON ? timeline->common[name & ~TIMELINE_COMMON] : name;
+}
 
 /* The running counts at the beginning of a block, of each common name. */
 static inline const uint32_t *timeline_running(const struct timeline *timeline, uint32_t block)

@@ -7,42 +7,53 @@
 
 /* ---- counts ---- */
 
-static void counts_prepare(struct feature_counts *counts, const struct features *features)
+static uint32_t *make_room(uint32_t *counts, size_t *capacity, size_t wanted)
 {
-    if (features->terms.count > counts->capacity) {
-        free(counts->counts);
-        counts->capacity = features->terms.count;
-        counts->counts = memory_zeroed(counts->capacity, sizeof *counts->counts);
-    }
+    if (wanted <= *capacity)
+        return counts;
+    free(counts);
+    *capacity = wanted;
+    return memory_zeroed(wanted, sizeof *counts);
+}
+
+static void counts_prepare(struct name_counts *counts, const struct features *features)
+{
+    counts->common = make_room(counts->common, &counts->common_capacity, features->timeline.common_count);
+    counts->rare = make_room(counts->rare, &counts->rare_capacity, features->terms.count);
     counts->touched_count = 0;
 }
 
-/* Room for so many more touched features. */
-static void counts_reserve(struct feature_counts *counts, size_t more)
+/* Room for so many more touched names. */
+static void counts_reserve(struct name_counts *counts, size_t more)
 {
     counts->touched = memory_grow(counts->touched, &counts->touched_capacity, counts->touched_count + more,
                                   sizeof *counts->touched);
 }
 
-static void counts_add(struct feature_counts *counts, uint32_t number, uint32_t articles)
+/* `name` as in the timeline. */
+static inline void counts_add(struct name_counts *counts, uint32_t name, uint32_t articles)
 {
-    if (counts->counts[number].window == 0)
-        counts->touched[counts->touched_count++] = number;
-    counts->counts[number].window += articles;
+    if (name & TIMELINE_COMMON) {
+        counts->common[name & ~TIMELINE_COMMON] += articles;
+        return;
+    }
+    if (counts->rare[name] == 0)
+        counts->touched[counts->touched_count++] = name;
+    counts->rare[name] += articles;
 }
 
-/* What was counted for a touched feature, once: with what was taken back one may be touched twice. */
-static struct feature_count counts_take(struct feature_counts *counts, size_t touched)
+/* What was counted, once: with what was taken back a name may be touched twice. */
+static uint32_t take(uint32_t *count)
 {
-    struct feature_count *count = &counts->counts[counts->touched[touched]];
-    struct feature_count taken = *count;
-    *count = (struct feature_count){0};
-    return taken;
+    uint32_t articles = *count;
+    *count = 0;
+    return articles;
 }
 
-static void counts_release(struct feature_counts *counts)
+static void counts_release(struct name_counts *counts)
 {
-    free(counts->counts);
+    free(counts->common);
+    free(counts->rare);
     free(counts->touched);
 }
 
@@ -56,7 +67,7 @@ void trending_names_release(struct trending_names *names)
 /* ---- names of the window ---- */
 
 /* Names of neighbouring articles stand one behind the other. */
-static void count_articles(struct feature_counts *counts, const struct date_span *span, uint32_t from,
+static void count_articles(struct name_counts *counts, const struct date_span *span, uint32_t from,
                            uint32_t until)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
@@ -85,20 +96,19 @@ static struct block_range blocks_between(const struct date_span *span, uint32_t 
     return range;
 }
 
-static void count_blocks(struct feature_counts *counts, const struct timeline *timeline,
+static void count_blocks(struct name_counts *counts, const struct timeline *timeline,
                          const struct block_range *range)
 {
     const uint32_t *before = timeline_running(timeline, range->first);
     const uint32_t *after = timeline_running(timeline, range->end);
     for (uint32_t i = 0; i < timeline->common_count; i++)
-        if (after[i] != before[i])
-            counts_add(counts, timeline->common[i], after[i] - before[i]);
+        counts->common[i] += after[i] - before[i];
     for (uint32_t i = timeline->rare_starts[range->first]; i < timeline->rare_starts[range->end]; i++)
         counts_add(counts, timeline->rare[i], 1);
 }
 
 /* The articles of the blocks that do not count: they were counted with the others. */
-static void take_holes_back(struct feature_counts *counts, const struct date_span *span,
+static void take_holes_back(struct name_counts *counts, const struct date_span *span,
                             const struct block_range *range)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
@@ -106,14 +116,19 @@ static void take_holes_back(struct feature_counts *counts, const struct date_spa
          position++) {
         if (date_span_counts(span, position))
             continue;
-        for (uint32_t i = timeline->starts[position]; i < timeline->starts[position + 1]; i++)
-            counts->counts[timeline->names[i]].window--;
+        for (uint32_t i = timeline->starts[position]; i < timeline->starts[position + 1]; i++) {
+            uint32_t name = timeline->names[i];
+            if (name & TIMELINE_COMMON)
+                counts->common[name & ~TIMELINE_COMMON]--;
+            else
+                counts->rare[name]--;
+        }
     }
 }
 
 #define HOLES_FEW 4 /* one article in so many */
 
-static void count_window(struct feature_counts *counts, const struct date_span *span)
+static void count_window(struct name_counts *counts, const struct date_span *span)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
     struct block_range range = blocks_between(span, span->window, span->end);
@@ -130,23 +145,6 @@ static void count_window(struct feature_counts *counts, const struct date_span *
     count_articles(counts, span, range.end * TIMELINE_BLOCK, span->end);
     if (range.holes != 0)
         take_holes_back(counts, span, &range); /* last: a count that is nothing again must not be added to */
-}
-
-/* How often the names of the window appear in the baseline at least. */
-static void note_baselines(struct feature_counts *counts, const struct date_span *span)
-{
-    const struct timeline *timeline = &span->slice->features.timeline;
-    struct block_range range = blocks_between(span, span->start, span->window);
-    if (range.end <= range.first)
-        return;
-    const uint32_t *before = timeline_running(timeline, range.first);
-    const uint32_t *after = timeline_running(timeline, range.end);
-    for (uint32_t i = 0; i < timeline->common_count; i++) {
-        struct feature_count *count = &counts->counts[timeline->common[i]];
-        uint32_t articles = after[i] - before[i];
-        if (count->window != 0 && articles > range.holes)
-            count->baseline = articles - range.holes;
-    }
 }
 
 static void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
@@ -170,25 +168,52 @@ static void add_stranger(struct trending_names *names, struct dictionary_builder
     names->candidates[known].window += window;
 }
 
-/* Adds the names of a slice that is not the main one. */
-static void join_other(struct trending_names *names, const struct date_span *span,
-                       const struct features *main, struct dictionary_builder *strangers)
+/* How a feature of a slice stands in its timeline. */
+static uint32_t name_in_timeline(const struct timeline *timeline, uint32_t number)
 {
-    const struct dictionary *terms = &span->slice->features.terms;
-    counts_reserve(&names->main, names->other.touched_count);
-    for (size_t i = 0; i < names->other.touched_count; i++) {
-        uint32_t number = names->other.touched[i];
-        uint32_t articles = counts_take(&names->other, i).window;
-        if (articles == 0)
-            continue;
-        size_t length;
-        const char *term = dictionary_term(terms, number, &length);
-        uint32_t in_main = features_find(main, term, length, hash_bytes(term, length));
-        if (in_main == DICTIONARY_NONE)
-            add_stranger(names, strangers, span, number, articles);
+    uint32_t low = 0;
+    uint32_t high = timeline->common_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (timeline->common[middle] < number)
+            low = middle + 1;
         else
-            counts_add(&names->main, in_main, articles);
+            high = middle;
     }
+    bool is_common = low < timeline->common_count && timeline->common[low] == number;
+    return is_common ? TIMELINE_COMMON | low : number;
+}
+
+/* Names of a slice that is not the main one are added to those of the main one. */
+struct joining {
+    struct trending_names *names;
+    const struct date_span *span;
+    const struct features *main;
+    struct dictionary_builder *strangers;
+};
+
+static void join_name(const struct joining *joining, uint32_t number, uint32_t articles)
+{
+    size_t length;
+    if (articles == 0)
+        return;
+    const char *term = dictionary_term(&joining->span->slice->features.terms, number, &length);
+    uint32_t in_main = features_find(joining->main, term, length, hash_bytes(term, length));
+    if (in_main == DICTIONARY_NONE)
+        add_stranger(joining->names, joining->strangers, joining->span, number, articles);
+    else
+        counts_add(&joining->names->main, name_in_timeline(&joining->main->timeline, in_main), articles);
+}
+
+static void join_other(const struct joining *joining)
+{
+    struct name_counts *other = &joining->names->other;
+    const struct timeline *timeline = &joining->span->slice->features.timeline;
+    counts_reserve(&joining->names->main, timeline->common_count + other->touched_count);
+    for (uint32_t i = 0; i < timeline->common_count; i++)
+        join_name(joining, timeline->common[i], take(&other->common[i]));
+    for (size_t i = 0; i < other->touched_count; i++)
+        join_name(joining, other->touched[i], take(&other->rare[other->touched[i]]));
 }
 
 /* The slice with the most articles in the window; NULL if there are none. */
@@ -204,28 +229,58 @@ static const struct date_span *main_span(const struct trending_rows *rows)
     return found;
 }
 
-static bool is_wanted(const struct trending_query *query, const struct features *features, uint32_t number,
-                      uint32_t window)
+static bool is_wanted(const struct trending_names *names, const struct trending_query *query,
+                      const struct features *features, uint32_t number, uint32_t window)
 {
-    return window >= query->min_articles && query->kinds[features->kinds[number]];
+    return window >= query->min_articles && (names->all_kinds || query->kinds[features->kinds[number]]);
 }
 
-/* Of the strangers those that are wanted stay, those of the main slice come behind them. */
-static void choose_wanted(struct trending_names *names, const struct trending_query *query,
-                          const struct date_span *main)
+static bool wants_all_kinds(const struct trending_query *query)
+{
+    bool all = true;
+    for (size_t kind = 0; kind < NAME_KIND_COUNT; kind++)
+        all = all && query->kinds[kind];
+    return all;
+}
+
+/* Of the strangers those that are wanted stay. */
+static void choose_strangers(struct trending_names *names, const struct trending_query *query)
 {
     size_t kept = 0;
     for (size_t i = 0; i < names->count; i++) {
         const struct trending_candidate *candidate = &names->candidates[i];
-        if (is_wanted(query, trending_features(candidate), candidate->number, candidate->window))
+        if (is_wanted(names, query, trending_features(candidate), candidate->number, candidate->window))
             names->candidates[kept++] = *candidate;
     }
     names->count = kept;
+}
+
+/* Of the common names it is known how often they appear in the baseline at least. */
+static void choose_common(struct trending_names *names, const struct trending_query *query,
+                          const struct date_span *main)
+{
+    const struct timeline *timeline = &main->slice->features.timeline;
+    struct block_range range = blocks_between(main, main->start, main->window);
+    bool is_known = range.end > range.first;
+    const uint32_t *before = timeline_running(timeline, is_known ? range.first : 0);
+    const uint32_t *after = timeline_running(timeline, is_known ? range.end : 0);
+    for (uint32_t i = 0; i < timeline->common_count; i++) {
+        uint32_t number = timeline->common[i];
+        uint32_t window = take(&names->main.common[i]);
+        uint32_t baseline = after[i] - before[i];
+        if (window != 0 && is_wanted(names, query, &main->slice->features, number, window))
+            add_candidate(names, main, number, window, baseline > range.holes ? baseline - range.holes : 0);
+    }
+}
+
+static void choose_rare(struct trending_names *names, const struct trending_query *query,
+                        const struct date_span *main)
+{
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
-        struct feature_count count = counts_take(&names->main, i);
-        if (is_wanted(query, &main->slice->features, number, count.window))
-            add_candidate(names, main, number, count.window, count.baseline);
+        uint32_t window = take(&names->main.rare[number]);
+        if (is_wanted(names, query, &main->slice->features, number, window))
+            add_candidate(names, main, number, window, 0);
     }
 }
 
@@ -236,19 +291,21 @@ void trending_names_find(struct trending_names *names, const struct trending_row
     names->count = 0;
     if (main == NULL)
         return;
-    const struct features *features = &main->slice->features;
     struct dictionary_builder strangers;
+    struct joining joining = {names, NULL, &main->slice->features, &strangers};
     dictionary_builder_init(&strangers);
     count_window(&names->main, main);
     for (size_t i = 0; i < rows->span_count; i++) {
-        const struct date_span *span = &rows->spans[i];
-        if (span == main || span->window == span->end)
+        joining.span = &rows->spans[i];
+        if (joining.span == main || joining.span->window == joining.span->end)
             continue;
-        count_window(&names->other, span);
-        join_other(names, span, features, &strangers);
+        count_window(&names->other, joining.span);
+        join_other(&joining);
     }
-    note_baselines(&names->main, main);
-    choose_wanted(names, query, main);
+    names->all_kinds = wants_all_kinds(query);
+    choose_strangers(names, query);
+    choose_common(names, query, main);
+    choose_rare(names, query, main);
     dictionary_builder_release(&strangers);
 }
 

@@ -23,27 +23,25 @@ struct trending_candidate {
     double score;
 };
 
-struct feature_count {
-    uint32_t window;
-    uint32_t baseline; /* at least so many */
-};
-
-/* By the features of one slice; all zero when not in use. */
-struct feature_counts {
-    struct feature_count *counts;
-    size_t capacity;
-    uint32_t *touched; /* whose count is not zero */
+/* How many articles of the window have each name of one slice; all zero when not in use. */
+struct name_counts {
+    uint32_t *common; /* by their places in the timeline */
+    size_t common_capacity;
+    uint32_t *rare; /* by their features' numbers */
+    size_t rare_capacity;
+    uint32_t *touched; /* whose count is not zero, or was not */
     size_t touched_capacity;
     size_t touched_count;
 };
 
 /* Zero-initialise; trending_names_release(). */
 struct trending_names {
-    struct feature_counts main;
-    struct feature_counts other;
+    struct name_counts main;
+    struct name_counts other;
     struct trending_candidate *candidates;
     size_t capacity;
     size_t count;
+    bool all_kinds; /* are wanted: a name's need not be looked up */
 };
 void trending_names_release(struct trending_names *names);
 

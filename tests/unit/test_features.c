@@ -622,7 +622,8 @@ static void running_counts_are_those_of_the_blocks(void **state)
                 break;
         }
         for (uint32_t i = timeline->starts[position]; i < timeline->starts[position + 1]; i++) {
-            uint32_t name = timeline->names[i];
+            uint32_t name = timeline_name(timeline, timeline->names[i]);
+            assert_int_equal((timeline->names[i] & TIMELINE_COMMON) != 0, is_common[name]);
             if (is_common[name])
                 counts[name]++;
             else
