@@ -272,10 +272,10 @@ class Bench:
             server.terminate()
             server.wait()
 
-    def ask(self, name, requests=REQUESTS):
+    def ask(self, name):
         """What the set's requests take, and the same without a PING of the same minute."""
         ping = self.load("ping", "--requests", PINGS, "--warm", 2000)["p50_us"]
-        mine = self.load("run", self.request_path(name), "--requests", requests, "--warm", len(self.sets[name]))
+        mine = self.load("run", self.request_path(name), "--requests", REQUESTS, "--warm", len(self.sets[name]))
         return mine, mine["p50_us"] - ping
 
     def search_turn(self, name):

@@ -8,8 +8,8 @@
 #include "base/nearest.h"
 #include "text/language.h"
 
-#include <stdlib.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What reads a value of the article's JSON into the struct. `max` bounds a text's bytes or a list's ids;

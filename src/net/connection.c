@@ -145,7 +145,9 @@ static const char *reason_to_close(const struct connection *connection, const st
 #define STILL_MS 3000 /* a client that reads takes something within this time */
 
 /* Much output is no fault of a client that reads it as fast as it comes: one reply may be larger than the
- * limit. So a connection over the limit is closed when nothing moves for a moment, or when it stays there. */
+ * limit, and large ones may have to wait for a slow one before them. So a connection over the limit is closed
+ * when nothing of what it could read moves for a moment, or when it stays there. Notes since when it is over.
+ */
 static bool is_over(struct connection *connection, const struct outbox_status *status, int64_t now)
 {
     const struct server_limits *limits = &connection->host->limits;

@@ -69,11 +69,9 @@ struct query_limits {
  *   published:2025-07-01..2025-09-30 (either side may be open; "published:2025-07" is a period)
  *
  * Stop words are dropped, also behind - and as operands, unless nothing else is left, or in a phrase, or
- * after
- * +. A hyphenated word is a
- * phrase of its parts. Several boolean values of one key are OR-ed, different keys AND-ed, and both filter
- * the words (weight 0). A text that does not parse falls back to its words, with `warning` set
- * (COUNTER_QUERIES_FELL_BACK). An empty text gives QUERY_ALL. Errors: bad_request over a limit
+ * after +. A hyphenated word is a phrase of its parts. Several boolean values of one key are OR-ed, different
+ * keys AND-ed, and both filter the words (weight 0). A text that does not parse falls back to its words, with
+ * `warning` set (COUNTER_QUERIES_FELL_BACK). An empty text gives QUERY_ALL. Errors: bad_request over a limit
  * (COUNTER_QUERIES_REJECTED), naming the limit; or for text that is not UTF-8.
  */
 int query_parse(const char *text, size_t length, const struct language *language,

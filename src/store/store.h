@@ -60,8 +60,7 @@ int store_delete(struct store_writer *writer, const char *id, int64_t if_revisio
 int store_get_in_transaction(struct store_writer *writer, const char *id, struct buffer *text,
                              uint64_t *revision, struct error *error);
 
-/* Adds to the view count; *total is the new one. No change-log entry. not_found. */
-#define STORE_VIEWS_MAX UINT32_MAX /* a count stays there */
+/* Adds to the view count, up to ARTICLE_VIEWS_MAX; *total is the new one. No change-log entry. not_found. */
 int store_add_views(struct store_writer *writer, const char *id, int64_t count, int64_t *total,
                     struct error *error);
 

@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include "article/article.h"
 #include "base/counters.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -95,7 +96,7 @@ void store_reader_close(struct store_reader *reader)
 static int64_t views_of(sqlite3_stmt *statement, int column)
 {
     int64_t views = sqlite3_column_int64(statement, column);
-    return views < STORE_VIEWS_MAX ? views : STORE_VIEWS_MAX;
+    return views < ARTICLE_VIEWS_MAX ? views : ARTICLE_VIEWS_MAX;
 }
 
 /* Steps a bound statement to its one article. 1: there is none. */

@@ -1,6 +1,7 @@
 /* store_views.c - view counts inside a transaction: several for one article become one row. */
 #include "store/store_private.h"
 
+#include "article/article.h"
 #include "base/hash.h"
 #include "base/memory.h"
 
@@ -143,8 +144,8 @@ int store_add_views(struct store_writer *writer, const char *id, int64_t count, 
         return -1;
     if (!counted->exists)
         return store_sqlite_no_article(id, error);
-    if (__builtin_add_overflow(counted->total, count, total) || *total > STORE_VIEWS_MAX)
-        *total = STORE_VIEWS_MAX;
+    if (__builtin_add_overflow(counted->total, count, total) || *total > ARTICLE_VIEWS_MAX)
+        *total = ARTICLE_VIEWS_MAX;
     if (*total < 0)
         *total = 0;
     counted->total = *total;

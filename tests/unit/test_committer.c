@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/queue.h"
+#include "article/article.h"
 #include "store/committer.h"
 
 #include <pthread.h>
@@ -681,7 +682,7 @@ static void test_views_in_one_group(void **state)
         {WRITE_VIEW, "none", 2, 2},
         {WRITE_PUT, "b", -1, -1},
         {WRITE_VIEW, "b", 9, 9},
-        {WRITE_VIEW, "a", INT64_MAX, STORE_VIEWS_MAX},
+        {WRITE_VIEW, "a", INT64_MAX, ARTICLE_VIEWS_MAX},
     };
     enum { STEPS = sizeof steps / sizeof *steps };
     close_gate(fixture);
@@ -705,7 +706,7 @@ static void test_views_in_one_group(void **state)
     start(fixture);
     int64_t views;
     json_decref(stored(fixture, "a", &views));
-    assert_int_equal(views, STORE_VIEWS_MAX);
+    assert_int_equal(views, ARTICLE_VIEWS_MAX);
     json_decref(stored(fixture, "b", &views));
     assert_int_equal(views, 9);
     json_decref(stored(fixture, "none", &views));

@@ -7,6 +7,7 @@
 #include "base/counters.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "article/article.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -304,7 +305,7 @@ static void test_views(void **state)
     assert_int_equal(store_begin(fixture->writer, &fixture->error), 0);
     assert_int_equal(store_add_views(fixture->writer, "a", INT64_MAX, &total, &fixture->error), 0);
     assert_int_equal(store_add_views(fixture->writer, "a", INT64_MAX, &total, &fixture->error), 0);
-    assert_true(total == STORE_VIEWS_MAX);
+    assert_true(total == ARTICLE_VIEWS_MAX);
     store_rollback(fixture->writer);
     assert_int_equal(views_of(fixture, "a"), 0);
 }
