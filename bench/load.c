@@ -8,7 +8,7 @@
 
 static const char usage_text[] =
     "usage: load ping ADDRESS [--resp] [--requests N] [--connections C]\n"
-    "       load run ADDRESS REQUESTS [--requests N] [--warm N] [--connections C]\n"
+    "       load run ADDRESS REQUESTS [--requests N] [--warm N] [--connections C] [--pings]\n"
     "       load put ADDRESS ARTICLES [--window W] [--connections C] [--first I] [--count N] [--seconds S]\n"
     "                                 [--prefix TEXT]\n"
     "       load view ADDRESS ARTICLES --count N [--window W] [--connections C] [--prefix TEXT]\n"
@@ -27,18 +27,27 @@ static size_t number(const char *text)
 
 static bool read_options(int count, char **words, struct load_options *options)
 {
-    static const struct option names[] = {
-        {"resp", no_argument, NULL, 'p'},          {"requests", required_argument, NULL, 'r'},
-        {"warm", required_argument, NULL, 'w'},    {"connections", required_argument, NULL, 'c'},
-        {"window", required_argument, NULL, 'W'},  {"first", required_argument, NULL, 'f'},
-        {"count", required_argument, NULL, 'n'},   {"seconds", required_argument, NULL, 's'},
-        {"prefix", required_argument, NULL, 'x'},  {"rate", required_argument, NULL, 'R'},
-        {"queries", required_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"resp", no_argument, NULL, 'p'},
+                                          {"requests", required_argument, NULL, 'r'},
+                                          {"warm", required_argument, NULL, 'w'},
+                                          {"connections", required_argument, NULL, 'c'},
+                                          {"window", required_argument, NULL, 'W'},
+                                          {"first", required_argument, NULL, 'f'},
+                                          {"count", required_argument, NULL, 'n'},
+                                          {"seconds", required_argument, NULL, 's'},
+                                          {"prefix", required_argument, NULL, 'x'},
+                                          {"rate", required_argument, NULL, 'R'},
+                                          {"queries", required_argument, NULL, 'q'},
+                                          {"pings", no_argument, NULL, 'P'},
+                                          {NULL, 0, NULL, 0}};
     int name;
     while ((name = getopt_long(count, words, "", names, NULL)) != -1) {
         switch (name) {
         case 'p':
             options->resp = true;
+            break;
+        case 'P':
+            options->pings = true;
             break;
         case 'r':
             options->requests = number(optarg);

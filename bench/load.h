@@ -16,6 +16,7 @@ struct load_options {
     const char *prefix;  /* put before each article's id; "" for none */
     bool view;           /* VIEWs of the articles, over and over, not PUTs */
     bool resp;           /* requests are sent as RESP */
+    bool pings;          /* a PING is measured before each request */
     size_t connections;
     size_t requests; /* 0: each line once */
     size_t warm;     /* requests before the measured ones */

@@ -1,4 +1,10 @@
-/* load_queries.c - closed loop: each connection has one request under way. */
+/*
+ * load_queries.c - closed loop: each connection has one request under way.
+ *
+ * With --pings each request follows a PING. How long it takes to wake a thread depends on the core it slept
+ * on, and on a virtual machine differs tenfold; the system leaves threads where they were for seconds. So
+ * what a PING takes between queries is not what it takes among PINGs.
+ */
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -17,6 +23,7 @@
 struct requests {
     struct buffer *items; /* each a complete request */
     size_t count;
+    struct buffer ping;
 };
 
 struct connection {
@@ -31,6 +38,7 @@ struct connection {
     int64_t started;
     int64_t ended;
     struct samples samples;
+    struct samples pings;
 };
 
 /* `*2 $6 SEARCH $… {…}` for a line "SEARCH {…}". */
@@ -46,6 +54,16 @@ static void append_resp(struct buffer *out, const char *line, size_t length)
     buffer_append_string(out, "\r\n");
 }
 
+static void append_request(struct buffer *out, const struct load_options *options, const struct line *line)
+{
+    if (options->resp) {
+        append_resp(out, line->text, line->length);
+        return;
+    }
+    buffer_append(out, line->text, line->length);
+    buffer_append_char(out, '\n');
+}
+
 static void make_requests(struct requests *requests, const struct load_options *options)
 {
     static const struct line ping = {"PING", 4};
@@ -55,25 +73,27 @@ static void make_requests(struct requests *requests, const struct load_options *
     const struct line *items = options->file != NULL ? lines.items : &ping;
     requests->count = options->file != NULL ? lines.count : 1;
     requests->items = memory_zeroed(requests->count + 1, sizeof *requests->items);
-    for (size_t i = 0; i < requests->count; i++) {
-        if (options->resp) {
-            append_resp(&requests->items[i], items[i].text, items[i].length);
-        } else {
-            buffer_append(&requests->items[i], items[i].text, items[i].length);
-            buffer_append_char(&requests->items[i], '\n');
-        }
-    }
+    for (size_t i = 0; i < requests->count; i++)
+        append_request(&requests->items[i], options, &items[i]);
+    append_request(&requests->ping, options, &ping);
     lines_release(&lines);
 }
 
-static void ask(struct connection *connection, struct client *client, size_t number)
+static void ask(struct connection *connection, struct client *client, const struct buffer *request)
 {
-    const struct buffer *request = &connection->requests->items[number % connection->requests->count];
     const char *reply = client_ask(client, request->data, request->length);
     if (reply_is_good(reply))
         return;
     if (connection->errors++ == 0)
         snprintf(connection->first_error, sizeof connection->first_error, "%s", reply);
+}
+
+static void measure(struct connection *connection, struct client *client, const struct buffer *request,
+                    struct samples *samples)
+{
+    int64_t before = clock_now();
+    ask(connection, client, request);
+    samples_add(samples, clock_now() - before);
 }
 
 /* Connections start at different places of the list. */
@@ -82,15 +102,16 @@ static void *run_connection(void *context)
     struct connection *connection = context;
     struct client client;
     client_open(&client, connection->options->address);
-    size_t next = connection->number * connection->requests->count / connection->options->connections;
+    const struct requests *requests = connection->requests;
+    size_t next = connection->number * requests->count / connection->options->connections;
     for (size_t i = 0; i < connection->options->warm; i++)
-        ask(connection, &client, next + i);
+        ask(connection, &client, &requests->items[(next + i) % requests->count]);
     pthread_barrier_wait(connection->start);
     connection->started = clock_now();
     for (size_t i = 0; i < connection->share; i++) {
-        int64_t before = clock_now();
-        ask(connection, &client, next + i);
-        samples_add(&connection->samples, clock_now() - before);
+        if (connection->options->pings)
+            measure(connection, &client, &requests->ping, &connection->pings);
+        measure(connection, &client, &requests->items[(next + i) % requests->count], &connection->samples);
     }
     connection->ended = clock_now();
     client_close(&client);
@@ -100,24 +121,30 @@ static void *run_connection(void *context)
 static int report(struct connection *connections, size_t count)
 {
     struct samples all = {0};
+    struct samples pings = {0};
     size_t errors = 0;
     int64_t started = connections[0].started;
     int64_t ended = connections[0].ended;
     for (size_t i = 0; i < count; i++) {
         struct connection *connection = &connections[i];
         samples_append(&all, &connection->samples);
+        samples_append(&pings, &connection->pings);
         if (connection->errors > 0 && errors == 0)
             fprintf(stderr, "a request failed: %s\n", connection->first_error);
         errors += connection->errors;
         started = connection->started < started ? connection->started : started;
         ended = connection->ended > ended ? connection->ended : ended;
         samples_release(&connection->samples);
+        samples_release(&connection->pings);
     }
     printf("{");
     samples_print(&all);
+    if (pings.count != 0)
+        printf(",\"ping_p50_us\":%.2f", samples_percentile(&pings, 0.5));
     printf(",\"per_second\":%.1f,\"errors\":%zu}\n",
            (double)all.count * NANOSECONDS_PER_SECOND / (double)(ended - started), errors);
     samples_release(&all);
+    samples_release(&pings);
     return errors == 0 ? 0 : 1;
 }
 
@@ -144,6 +171,7 @@ int load_queries(const struct load_options *options)
     int status = report(connections, options->connections);
     for (size_t i = 0; i < requests.count; i++)
         buffer_release(&requests.items[i]);
+    buffer_release(&requests.ping);
     free(requests.items);
     free(connections);
     return status;

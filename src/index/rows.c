@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define ROWS_MAGIC UINT64_C(0x53574f5259545300) /* "\0STYROWS" */
-#define ROWS_VERSION 4
+#define ROWS_VERSION 5
 
 enum section {
     SECTION_HEADER,
@@ -33,6 +33,7 @@ enum section {
     SECTION_CARDS,
     SECTION_SIGNATURES,
     SECTION_BY_DATE,
+    SECTION_DATE_POSITIONS,
     SECTION_CONTROL_STARTS,
     SECTION_CONTROLS,
     SECTION_NAMES,
@@ -79,6 +80,7 @@ static bool open_columns(struct rows *rows)
     rows->id_starts = column(image, SECTION_ID_STARTS, 4, n + 1, &good);
     rows->card_starts = column(image, SECTION_CARD_STARTS, 8, n + 1, &good);
     rows->by_date = column(image, SECTION_BY_DATE, 4, rows->dated, &good);
+    rows->date_positions = column(image, SECTION_DATE_POSITIONS, 4, n, &good);
     rows->signatures = column(image, SECTION_SIGNATURES, sizeof *rows->signatures, n, &good);
     rows->control_starts = column(image, SECTION_CONTROL_STARTS, 8, n + 1, &good);
     return good;
@@ -165,23 +167,6 @@ uint32_t rows_dated_before_between(const struct rows *rows, uint32_t low, uint32
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (rows->published[rows->by_date[middle]] < published)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Rows of one date stand in ascending order. */
-uint32_t rows_date_position(const struct rows *rows, uint32_t row)
-{
-    if (rows->published[row] == DATE_NONE)
-        return ROW_NONE;
-    uint32_t low = rows_dated_before(rows, rows->published[row]);
-    uint32_t high = rows_dated_before(rows, rows->published[row] + 1);
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (rows->by_date[middle] < row)
             low = middle + 1;
         else
             high = middle;
@@ -449,8 +434,14 @@ static void build_date_order(struct rows_builder *builder)
         if (published[row] != DATE_NONE)
             dated[count++] = (struct dated_row){published[row], row};
     qsort(dated, count, sizeof *dated, compare_dates);
-    for (size_t i = 0; i < count; i++)
+    uint32_t *positions = memory_allocate(((size_t)builder->count + 1) * sizeof *positions);
+    memset(positions, 0xff, builder->count * sizeof *positions); /* ROW_NONE */
+    for (size_t i = 0; i < count; i++) {
         append_u32(&builder->columns[SECTION_BY_DATE], dated[i].row);
+        positions[dated[i].row] = (uint32_t)i;
+    }
+    buffer_append(&builder->columns[SECTION_DATE_POSITIONS], positions, builder->count * sizeof *positions);
+    free(positions);
     free(dated);
 }
 

@@ -41,6 +41,7 @@ struct rows {
     const struct signature *signatures; /* of the texts, see copy_finder.h */
     const uint32_t *by_date;            /* rows that have a date, oldest first */
     uint32_t dated;                     /* how many */
+    const uint32_t *date_positions;     /* see rows_date_position() */
     const uint64_t *control_starts;     /* count + 1 */
     const char *controls;               /* packed: article_controls.h */
     struct dictionary names;            /* categories, sources, languages, authors, under their Omega terms */
@@ -74,7 +75,10 @@ uint32_t rows_dated_before(const struct rows *rows, int64_t published);
 uint32_t rows_dated_before_between(const struct rows *rows, uint32_t low, uint32_t high, int64_t published);
 
 /* Where a row stands in `by_date`; ROW_NONE if it has no date. */
-uint32_t rows_date_position(const struct rows *rows, uint32_t row);
+static inline uint32_t rows_date_position(const struct rows *rows, uint32_t row)
+{
+    return rows->date_positions[row];
+}
 
 const char *rows_id(const struct rows *rows, uint32_t row, size_t *length);
 const char *rows_card(const struct rows *rows, uint32_t row, size_t *length);

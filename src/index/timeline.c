@@ -6,51 +6,51 @@
 #include <string.h>
 
 enum section {
-    SECTION_STARTS,
-    SECTION_NAMES,
+    SECTION_COMMON_STARTS,
+    SECTION_COMMON_NAMES,
+    SECTION_RARE_STARTS,
+    SECTION_RARE_NAMES,
+    SECTION_RARE_BEFORE,
     SECTION_LIST_STARTS,
     SECTION_LISTS,
     SECTION_COMMON,
-    SECTION_RUNNING,
-    SECTION_RARE_STARTS,
-    SECTION_RARE
+    SECTION_RUNNING
 };
-
-static bool open_blocks(const struct image *image, uint32_t first_section, size_t features,
-                        struct timeline *timeline)
-{
-    size_t common;
-    size_t running;
-    size_t rare_starts;
-    size_t rare;
-    timeline->common = image_section(image, first_section + SECTION_COMMON, 4, &common);
-    timeline->running = image_section(image, first_section + SECTION_RUNNING, 4, &running);
-    timeline->rare_starts = image_section(image, first_section + SECTION_RARE_STARTS, 4, &rare_starts);
-    timeline->rare = image_section(image, first_section + SECTION_RARE, 4, &rare);
-    timeline->common_count = (uint32_t)common;
-    timeline->blocks = common != 0 ? timeline->positions / TIMELINE_BLOCK : 0;
-    if (common == 0)
-        return running == 0 && rare_starts == 0 && rare == 0;
-    return timeline->common[common - 1] < features && running == (timeline->blocks + (size_t)1) * common &&
-           rare_starts == timeline->blocks + (size_t)1 && timeline->rare_starts[timeline->blocks] == rare;
-}
 
 bool timeline_open(const struct image *image, uint32_t first_section, size_t features,
                    struct timeline *timeline)
 {
-    size_t starts;
-    size_t names;
-    size_t list_starts;
-    size_t entries;
-    timeline->starts = image_section(image, first_section + SECTION_STARTS, 4, &starts);
-    timeline->names = image_section(image, first_section + SECTION_NAMES, 4, &names);
-    timeline->list_starts = image_section(image, first_section + SECTION_LIST_STARTS, 4, &list_starts);
-    timeline->lists = image_section(image, first_section + SECTION_LISTS, 4, &entries);
-    if (starts == 0 || list_starts != features + 1)
+    size_t sizes[TIMELINE_SECTIONS];
+    const uint32_t *sections[TIMELINE_SECTIONS];
+    for (uint32_t i = 0; i < TIMELINE_SECTIONS; i++)
+        sections[i] = image_section(image, first_section + i, 4, &sizes[i]);
+    size_t common = sizes[SECTION_COMMON];
+    if (sizes[SECTION_COMMON_STARTS] == 0 || sizes[SECTION_RARE_STARTS] != sizes[SECTION_COMMON_STARTS] ||
+        sizes[SECTION_LIST_STARTS] != features + 1)
         return false;
-    timeline->positions = (uint32_t)(starts - 1);
-    return timeline->starts[starts - 1] == names && timeline->list_starts[features] == entries &&
-           entries == names && open_blocks(image, first_section, features, timeline);
+    uint32_t positions = (uint32_t)(sizes[SECTION_COMMON_STARTS] - 1);
+    *timeline = (struct timeline){
+        .common_starts = sections[SECTION_COMMON_STARTS],
+        .common_names = sections[SECTION_COMMON_NAMES],
+        .rare_starts = sections[SECTION_RARE_STARTS],
+        .rare_names = sections[SECTION_RARE_NAMES],
+        .rare_before = sections[SECTION_RARE_BEFORE],
+        .list_starts = sections[SECTION_LIST_STARTS],
+        .lists = sections[SECTION_LISTS],
+        .positions = positions,
+        .common = sections[SECTION_COMMON],
+        .common_count = (uint32_t)common,
+        .blocks = common != 0 ? positions / TIMELINE_BLOCK : 0,
+        .running = sections[SECTION_RUNNING],
+    };
+    size_t rows = common != 0 ? timeline->blocks + (size_t)1 : 0;
+    return timeline->common_starts[positions] == sizes[SECTION_COMMON_NAMES] &&
+           timeline->rare_starts[positions] == sizes[SECTION_RARE_NAMES] &&
+           sizes[SECTION_RARE_BEFORE] == sizes[SECTION_RARE_NAMES] &&
+           timeline->list_starts[features] == sizes[SECTION_LISTS] &&
+           sizes[SECTION_LISTS] == sizes[SECTION_COMMON_NAMES] + sizes[SECTION_RARE_NAMES] &&
+           (common == 0 || timeline->common[common - 1] < features) &&
+           sizes[SECTION_RUNNING] == rows * common;
 }
 
 /* The first place from `low` on whose position is not below the given one; `high` if there is none before it.
@@ -121,23 +121,33 @@ uint32_t timeline_find(const struct timeline *timeline, uint32_t feature, uint32
 
 /* ---- writing ---- */
 
+#define RARE UINT32_MAX
+
 struct building {
     uint32_t positions;
     size_t features;
     struct timeline_bucket (*bucket_of)(const void *context, uint32_t position);
     const void *context;
-    uint32_t *starts;
-    uint32_t *names;
     uint32_t *list_starts;
     uint32_t *lists;
+    uint32_t *columns; /* of each feature: its place among the common ones; RARE */
+    uint32_t *common;
+    size_t common_count;
+    uint32_t *common_starts;
+    uint32_t *common_names;
+    uint32_t *rare_starts;
+    uint32_t *rare_names;
+    uint32_t *rare_before;
+    uint32_t *running;
+    size_t rows; /* of running counts */
 };
 
-/* Counts into starts[position + 1] and list_starts[feature + 1] and adds the counts up. */
-static void find_starts(struct building *building)
+/* Counts into list_starts[feature + 1] and adds the counts up. */
+static void find_list_starts(struct building *building)
 {
+    building->list_starts = memory_zeroed(building->features + 1, sizeof *building->list_starts);
     for (uint32_t position = 0; position < building->positions; position++) {
         struct timeline_bucket bucket = building->bucket_of(building->context, position);
-        building->starts[position + 1] = building->starts[position] + bucket.count;
         for (uint32_t i = 0; i < bucket.count; i++)
             building->list_starts[bucket.numbers[i] + 1]++;
     }
@@ -145,132 +155,114 @@ static void find_starts(struct building *building)
         building->list_starts[feature + 1] += building->list_starts[feature];
 }
 
-static void fill(struct building *building)
+static void find_common(struct building *building)
 {
-    uint32_t *next = memory_zeroed(building->features + 1, sizeof *next);
-    memcpy(next, building->list_starts, building->features * sizeof *next);
-    for (uint32_t position = 0; position < building->positions; position++) {
-        struct timeline_bucket bucket = building->bucket_of(building->context, position);
-        for (uint32_t i = 0; i < bucket.count; i++) {
-            building->names[building->starts[position] + i] = bucket.numbers[i];
-            building->lists[next[bucket.numbers[i]]++] = position << 8 | bucket.weights[i];
-        }
-    }
-    free(next);
-}
-
-/* ---- running counts ---- */
-
-#define RARE UINT32_MAX
-
-struct blocks {
-    uint32_t *columns; /* of each feature among the common ones; RARE */
-    uint32_t *common;
-    uint32_t *running;
-    uint32_t *rare_starts;
-    uint32_t *rare;
-    size_t common_count;
-    size_t count;
-    size_t rows; /* count + 1, or 0 if no name is common */
-};
-
-static void find_common(const struct building *building, struct blocks *blocks)
-{
+    building->columns = memory_zeroed(building->features + 1, sizeof *building->columns);
+    building->common = memory_zeroed(building->features + 1, sizeof *building->common);
     for (size_t feature = 0; feature < building->features; feature++) {
         uint64_t articles = building->list_starts[feature + 1] - building->list_starts[feature];
         bool is_common = articles >= TIMELINE_COMMON_ARTICLES &&
                          articles * TIMELINE_COMMON_SHARE >= building->positions &&
                          building->positions >= TIMELINE_COMMON_POSITIONS;
-        blocks->columns[feature] = is_common ? (uint32_t)blocks->common_count : RARE;
+        building->columns[feature] = is_common ? (uint32_t)building->common_count : RARE;
         if (is_common)
-            blocks->common[blocks->common_count++] = (uint32_t)feature;
+            building->common[building->common_count++] = (uint32_t)feature;
     }
 }
 
-static void fill_blocks(const struct building *building, struct blocks *blocks)
+/* The name's place behind the last entry of its list so far is `next`. */
+static uint32_t position_before(const struct building *building, uint32_t feature, uint32_t next)
 {
-    size_t width = blocks->common_count;
+    return next == building->list_starts[feature] ? 0 : TIMELINE_POSITION(building->lists[next - 1]) + 1;
+}
+
+static void fill_names(struct building *building)
+{
+    uint32_t common = 0;
     uint32_t rare = 0;
-    for (size_t block = 0; block < blocks->count; block++) {
-        uint32_t *next = blocks->running + (block + 1) * width;
-        memcpy(next, next - width, width * sizeof *next);
-        uint32_t end = building->starts[(block + 1) * TIMELINE_BLOCK];
-        for (uint32_t i = building->starts[block * TIMELINE_BLOCK]; i < end; i++) {
-            uint32_t column = blocks->columns[building->names[i]];
-            if (column == RARE)
-                blocks->rare[rare++] = building->names[i];
-            else
-                next[column]++;
+    uint32_t *next = memory_zeroed(building->features + 1, sizeof *next);
+    memcpy(next, building->list_starts, building->features * sizeof *next);
+    for (uint32_t position = 0; position < building->positions; position++) {
+        struct timeline_bucket bucket = building->bucket_of(building->context, position);
+        for (uint32_t i = 0; i < bucket.count; i++) {
+            uint32_t feature = bucket.numbers[i];
+            uint32_t place = next[feature]++;
+            if (building->columns[feature] == RARE) {
+                building->rare_names[rare] = feature;
+                building->rare_before[rare++] = position_before(building, feature, place);
+            } else
+                building->common_names[common++] = building->columns[feature];
+            building->lists[place] = position << 8 | bucket.weights[i];
         }
-        blocks->rare_starts[block + 1] = rare;
+        building->common_starts[position + 1] = common;
+        building->rare_starts[position + 1] = rare;
+    }
+    free(next);
+}
+
+static void fill_running(struct building *building)
+{
+    size_t width = building->common_count;
+    building->rows = width != 0 ? building->positions / TIMELINE_BLOCK + (size_t)1 : 0;
+    building->running = memory_zeroed(building->rows * width + 1, sizeof *building->running);
+    for (size_t block = 0; block + 1 < building->rows; block++) {
+        uint32_t *after = building->running + (block + 1) * width;
+        memcpy(after, after - width, width * sizeof *after);
+        uint32_t end = building->common_starts[(block + 1) * TIMELINE_BLOCK];
+        for (uint32_t i = building->common_starts[block * TIMELINE_BLOCK]; i < end; i++)
+            after[building->common_names[i]]++;
     }
 }
 
-static void find_blocks(const struct building *building, struct blocks *blocks)
+static void build(struct building *building)
 {
-    *blocks = (struct blocks){0};
-    blocks->columns = memory_zeroed(building->features + 1, sizeof *blocks->columns);
-    blocks->common = memory_zeroed(building->features + 1, sizeof *blocks->common);
-    find_common(building, blocks);
-    if (blocks->common_count != 0) {
-        blocks->count = building->positions / TIMELINE_BLOCK;
-        blocks->rows = blocks->count + 1;
-    }
-    blocks->running = memory_zeroed(blocks->rows * blocks->common_count + 1, sizeof *blocks->running);
-    blocks->rare_starts = memory_zeroed(blocks->rows + 1, sizeof *blocks->rare_starts);
-    blocks->rare = memory_zeroed(building->starts[building->positions] + (size_t)1, sizeof *blocks->rare);
-    fill_blocks(building, blocks);
+    find_list_starts(building);
+    find_common(building);
+    size_t entries = building->list_starts[building->features];
+    building->lists = memory_zeroed(entries + 1, sizeof *building->lists);
+    building->common_starts = memory_zeroed((size_t)building->positions + 1, sizeof *building->common_starts);
+    building->common_names = memory_zeroed(entries + 1, sizeof *building->common_names);
+    building->rare_starts = memory_zeroed((size_t)building->positions + 1, sizeof *building->rare_starts);
+    building->rare_names = memory_zeroed(entries + 1, sizeof *building->rare_names);
+    building->rare_before = memory_zeroed(entries + 1, sizeof *building->rare_before);
+    fill_names(building);
+    fill_running(building);
 }
 
-static void write_blocks(const struct blocks *blocks, struct image_builder *image)
+/* In the order of enum section. */
+static void write_sections(const struct building *building, struct image_builder *image)
 {
-    image_builder_add(image, blocks->common, blocks->common_count * sizeof *blocks->common);
-    image_builder_add(image, blocks->running, blocks->rows * blocks->common_count * sizeof *blocks->running);
-    image_builder_add(image, blocks->rare_starts, blocks->rows * sizeof *blocks->rare_starts);
-    image_builder_add(image, blocks->rare, blocks->rare_starts[blocks->count] * sizeof *blocks->rare);
-}
-
-static void release_blocks(const struct blocks *blocks)
-{
-    free(blocks->columns);
-    free(blocks->common);
-    free(blocks->running);
-    free(blocks->rare_starts);
-    free(blocks->rare);
-}
-
-static void mark_common(struct building *building, const struct blocks *blocks)
-{
-    for (uint32_t i = 0; i < building->starts[building->positions]; i++) {
-        uint32_t column = blocks->columns[building->names[i]];
-        if (column != RARE)
-            building->names[i] = TIMELINE_COMMON | column;
-    }
+    size_t positions = building->positions;
+    size_t common = building->common_starts[positions];
+    size_t rare = building->rare_starts[positions];
+    image_builder_add(image, building->common_starts, (positions + 1) * sizeof *building->common_starts);
+    image_builder_add(image, building->common_names, common * sizeof *building->common_names);
+    image_builder_add(image, building->rare_starts, (positions + 1) * sizeof *building->rare_starts);
+    image_builder_add(image, building->rare_names, rare * sizeof *building->rare_names);
+    image_builder_add(image, building->rare_before, rare * sizeof *building->rare_before);
+    image_builder_add(image, building->list_starts, (building->features + 1) * sizeof *building->list_starts);
+    image_builder_add(image, building->lists, (common + rare) * sizeof *building->lists);
+    image_builder_add(image, building->common, building->common_count * sizeof *building->common);
+    image_builder_add(image, building->running,
+                      building->rows * building->common_count * sizeof *building->running);
 }
 
 void timeline_write(struct image_builder *image, uint32_t positions, size_t features,
                     struct timeline_bucket (*bucket_of)(const void *context, uint32_t position),
                     const void *context)
 {
-    struct building building = {positions, features, bucket_of, context, NULL, NULL, NULL, NULL};
-    building.starts = memory_zeroed((size_t)positions + 1, sizeof *building.starts);
-    building.list_starts = memory_zeroed(features + 1, sizeof *building.list_starts);
-    find_starts(&building);
-    size_t entries = building.starts[positions];
-    building.names = memory_zeroed(entries + 1, sizeof *building.names);
-    building.lists = memory_zeroed(entries + 1, sizeof *building.lists);
-    fill(&building);
-    struct blocks blocks;
-    find_blocks(&building, &blocks);
-    mark_common(&building, &blocks);
-    image_builder_add(image, building.starts, ((size_t)positions + 1) * sizeof *building.starts);
-    image_builder_add(image, building.names, entries * sizeof *building.names);
-    image_builder_add(image, building.list_starts, (features + 1) * sizeof *building.list_starts);
-    image_builder_add(image, building.lists, entries * sizeof *building.lists);
-    write_blocks(&blocks, image);
-    release_blocks(&blocks);
-    free(building.starts);
-    free(building.names);
+    struct building building = {
+        .positions = positions, .features = features, .bucket_of = bucket_of, .context = context};
+    build(&building);
+    write_sections(&building, image);
     free(building.list_starts);
     free(building.lists);
+    free(building.columns);
+    free(building.common);
+    free(building.common_starts);
+    free(building.common_names);
+    free(building.rare_starts);
+    free(building.rare_names);
+    free(building.rare_before);
+    free(building.running);
 }

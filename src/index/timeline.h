@@ -6,9 +6,10 @@
  * range of positions, its names are one piece of memory, and how often one name appears in the span is the
  * distance of two places in its list. Made when the slice is, with the features whose image holds it.
  *
- * In a large slice most names are common. Those have running counts at every TIMELINE_BLOCK positions: how
+ * In a large slice some names are common. Those have running counts at every TIMELINE_BLOCK positions: how
  * often each appears in a range of whole blocks is the difference of two rows of numbers, however many
- * articles the range has. The other names, the rare ones, of whole blocks lie in one piece of memory again.
+ * articles the range has. With each entry of the other names, the rare ones, stands when the name appeared
+ * before: so those that appear more than once in a span are found without counting all the others.
  *
  * Reading: any thread. Building: one thread.
  */
@@ -32,36 +33,27 @@
 #define TIMELINE_COMMON_POSITIONS 2048
 
 struct timeline {
-    const uint32_t *starts;      /* positions + 1: where the names of each stand in `names` */
-    const uint32_t *names;       /* see timeline_name() */
-    const uint32_t *list_starts; /* features + 1: where the list of each stands in `lists` */
-    const uint32_t *lists;       /* entries, oldest first */
-    uint32_t positions;          /* articles that have a date */
-    const uint32_t *common;      /* features, ascending */
+    const uint32_t *common_starts; /* positions + 1: where the common names of each stand in `common_names` */
+    const uint32_t *common_names;  /* places in `common` */
+    const uint32_t *rare_starts;   /* positions + 1: where the rare names of each stand */
+    const uint32_t *rare_names;    /* numbers of features */
+    const uint32_t *rare_before;   /* of each of these: 1 + the position at which it appeared before, or 0 */
+    const uint32_t *list_starts;   /* features + 1: where the list of each stands in `lists` */
+    const uint32_t *lists;         /* entries, oldest first */
+    uint32_t positions;            /* articles that have a date */
+    const uint32_t *common;        /* features, ascending */
     uint32_t common_count;
-    uint32_t blocks; /* whole ones; 0 if no name is common */
-    const uint32_t
-        *running; /* blocks + 1 rows of common_count: articles before the block that have the name */
-    const uint32_t *rare_starts; /* blocks + 1: where the rare names of each stand in `rare` */
-    const uint32_t *rare;        /* numbers of features */
+    uint32_t blocks;         /* whole ones; 0 if no name is common */
+    const uint32_t *running; /* blocks + 1 rows of common_count: articles before the block with the name */
 };
 
 /* Sections of the image. */
-#define TIMELINE_SECTIONS 8
+#define TIMELINE_SECTIONS 9
 
 /* Reads the sections from `first_section` on. False if they do not fit together or are not of so many
  * features. */
 bool timeline_open(const struct image *image, uint32_t first_section, size_t features,
                    struct timeline *timeline);
-
-/* A name of an article, in `names`: the number of its feature, or this bit and its place in `common`. So
- * common names can be counted in one small piece of memory. */
-#define TIMELINE_COMMON 0x80000000U
-
-static inline uint32_t timeline_name(const struct timeline *timeline, uint32_t name)
-{
-    return name & TIMELINE_COMMON ? timeline->common[name & ~TIMELINE_COMMON] : name;
-}
 
 /* The running counts at the beginning of a block, of each common name. */
 static inline const uint32_t *timeline_running(const struct timeline *timeline, uint32_t block)

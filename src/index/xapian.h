@@ -138,7 +138,7 @@ struct xapian_search {
     bool ranked; /* false: no weights; every match goes to `accept` in docid order of each source */
     size_t offset;
     size_t limit;
-    size_t check_at_least;         /* documents to examine at least, for an exact total: SIZE_MAX = all */
+    size_t check_at_least;         /* totals up to this are exact: SIZE_MAX = all */
     xapian_accept_function accept; /* NULL: every match is accepted */
     void *accept_context;
     bool accept_if_ahead; /* ask only if a database that is written to was opened with more documents than its

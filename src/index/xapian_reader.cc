@@ -163,6 +163,35 @@ static Xapian::doccount clamp(size_t count, const Xapian::Database &database)
     return static_cast<Xapian::doccount>(std::min<size_t>(count, database.get_doccount()));
 }
 
+// How many documents match for certain.
+static size_t certain_matches(const struct query_node *node, const Xapian::Database &database)
+{
+    size_t certain = 0;
+    switch (node->op) {
+    case QUERY_ALL:
+        return database.get_doccount();
+    case QUERY_TERM:
+        return node->term_length == 0 || node->term_length > XAPIAN_TERM_MAX
+                   ? 0
+                   : database.get_termfreq(std::string(node->term, node->term_length));
+    case QUERY_OR:
+        for (size_t i = 0; i < node->child_count; i++)
+            certain = std::max(certain, certain_matches(node->children[i], database));
+        return certain;
+    default:
+        return 0;
+    }
+}
+
+// While so many documents are looked at as were asked for, none is passed by, which costs as much as all the
+// rest of a search for frequent words; so it is left out where the total is known to be higher in any case.
+static size_t documents_to_check(const struct xapian_search *search, const Xapian::Database &database)
+{
+    const bool is_needless = search->accept == nullptr && search->check_at_least < database.get_doccount() &&
+                             certain_matches(search->query, database) > search->check_at_least;
+    return is_needless ? 0 : search->check_at_least;
+}
+
 // Matches from `offset` in one (perhaps combined) database, added to the hits and the totals. Docids are the
 // database's.
 static void run_enquire(struct search_run &run, const Xapian::Database &database, size_t offset, size_t limit)
@@ -176,9 +205,9 @@ static void run_enquire(struct search_run &run, const Xapian::Database &database
         enquire.set_weighting_scheme(no_weight());
     const bool decide = search->accept != nullptr || (!search->ranked && search->deadline != 0);
     const candidate_check check(search, run.watch);
-    const Xapian::MSet found =
-        enquire.get_mset(clamp(offset, database), clamp(limit, database),
-                         clamp(search->check_at_least, database), nullptr, decide ? &check : nullptr);
+    const Xapian::MSet found = enquire.get_mset(clamp(offset, database), clamp(limit, database),
+                                                clamp(documents_to_check(search, database), database),
+                                                nullptr, decide ? &check : nullptr);
     for (Xapian::MSetIterator i = found.begin(); i != found.end(); ++i)
         run.hits->push_back({*i, static_cast<float>(i.get_weight())});
     // a decider sees every match while the list of hits is not full or more must be looked at

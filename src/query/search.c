@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SNAPSHOT_ATTEMPTS 3
-#define EXACT_TOTAL 500     /* totals up to this are exact; beyond it Xapian may pass documents by */
+#define EXACT_TOTAL 100     /* totals up to this are exact; beyond it Xapian may pass documents by */
 #define CLOCK_INTERVAL 1024 /* rows between two looks at the clock */
 
 struct searcher {

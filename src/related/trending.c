@@ -83,6 +83,28 @@ static bool counts(const struct dated_list *list, uint32_t at)
     return date_span_counts(list->span, TIMELINE_POSITION(list->lists[at]));
 }
 
+static uint32_t count_in_window(const struct trending_scratch *scratch,
+                                const struct trending_candidate *candidate)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < scratch->rows.span_count; i++) {
+        const struct date_span *span = &scratch->rows.spans[i];
+        const struct timeline *timeline = &span->slice->features.timeline;
+        uint32_t number = span->window != span->end ? trending_number_in(candidate, &span->slice->features)
+                                                    : DICTIONARY_NONE;
+        if (number == DICTIONARY_NONE)
+            continue;
+        uint32_t end = timeline->list_starts[number + 1];
+        for (uint32_t at = timeline_find(timeline, number, span->window); at < end; at++) {
+            uint32_t position = TIMELINE_POSITION(timeline->lists[at]);
+            if (position >= span->end)
+                break;
+            count += date_span_counts(span, position);
+        }
+    }
+    return count;
+}
+
 /* Counts back from the window, up to one more than `most`. */
 static uint32_t count_baseline(const struct trending_scratch *scratch,
                                const struct trending_candidate *candidate, uint32_t most)
@@ -306,9 +328,13 @@ static int measure_chosen(struct measuring *measuring, struct error *error)
         fetch_ahead(scratch, i);
         if (i % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
             return -1;
-        if (candidate->baseline != 0 &&
+        if ((candidate->baseline != 0 || candidate->is_bound) &&
             score_of(measuring, candidate->window, candidate->baseline) < measuring->least)
             continue; /* better ones have been found since it was chosen */
+        if (candidate->is_bound)
+            candidate->window = count_in_window(scratch, candidate);
+        if (candidate->window < measuring->query->min_articles)
+            continue;
         uint32_t most = most_in_baseline(measuring, candidate->window);
         candidate->baseline = count_baseline(scratch, candidate, most);
         if (candidate->baseline > most)

@@ -30,19 +30,14 @@ static void counts_reserve(struct name_counts *counts, size_t more)
                                   sizeof *counts->touched);
 }
 
-/* `name` as in the timeline. */
-static inline void counts_add(struct name_counts *counts, uint32_t name, uint32_t articles)
+static inline void counts_add_rare(struct name_counts *counts, uint32_t number, uint32_t articles)
 {
-    if (name & TIMELINE_COMMON) {
-        counts->common[name & ~TIMELINE_COMMON] += articles;
-        return;
-    }
-    if (counts->rare[name] == 0)
-        counts->touched[counts->touched_count++] = name;
-    counts->rare[name] += articles;
+    if (counts->rare[number] == 0)
+        counts->touched[counts->touched_count++] = number;
+    counts->rare[number] += articles;
 }
 
-/* What was counted, once: with what was taken back a name may be touched twice. */
+/* What was counted, once. */
 static uint32_t take(uint32_t *count)
 {
     uint32_t articles = *count;
@@ -67,15 +62,35 @@ void trending_names_release(struct trending_names *names)
 /* ---- names of the window ---- */
 
 /* Names of neighbouring articles stand one behind the other. */
-static void count_articles(struct name_counts *counts, const struct date_span *span, uint32_t from,
-                           uint32_t until)
+static void count_common(struct name_counts *counts, const struct date_span *span, uint32_t from,
+                         uint32_t until)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
     uint32_t first;
     uint32_t end = from;
     while (date_span_run(span, end, until, &first, &end))
-        for (uint32_t i = timeline->starts[first]; i < timeline->starts[end]; i++)
-            counts_add(counts, timeline->names[i], 1);
+        for (uint32_t i = timeline->common_starts[first]; i < timeline->common_starts[end]; i++)
+            counts->common[timeline->common_names[i]]++;
+}
+
+static void count_rare(struct name_counts *counts, const struct date_span *span)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    uint32_t first;
+    uint32_t end = span->window;
+    while (date_span_run(span, end, span->end, &first, &end))
+        for (uint32_t i = timeline->rare_starts[first]; i < timeline->rare_starts[end]; i++)
+            counts_add_rare(counts, timeline->rare_names[i], 1);
+}
+
+/* Those only that appeared in the window before: so each is counted once too few at most. Articles that do
+ * not count are not left out. */
+static void count_repeated(struct name_counts *counts, const struct date_span *span)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    for (uint32_t i = timeline->rare_starts[span->window]; i < timeline->rare_starts[span->end]; i++)
+        if (timeline->rare_before[i] > span->window)
+            counts_add_rare(counts, timeline->rare_names[i], 1);
 }
 
 /* Whole blocks of the timeline. */
@@ -103,8 +118,6 @@ static void count_blocks(struct name_counts *counts, const struct timeline *time
     const uint32_t *after = timeline_running(timeline, range->end);
     for (uint32_t i = 0; i < timeline->common_count; i++)
         counts->common[i] += after[i] - before[i];
-    for (uint32_t i = timeline->rare_starts[range->first]; i < timeline->rare_starts[range->end]; i++)
-        counts_add(counts, timeline->rare[i], 1);
 }
 
 /* The articles of the blocks that do not count: they were counted with the others. */
@@ -116,35 +129,39 @@ static void take_holes_back(struct name_counts *counts, const struct date_span *
          position++) {
         if (date_span_counts(span, position))
             continue;
-        for (uint32_t i = timeline->starts[position]; i < timeline->starts[position + 1]; i++) {
-            uint32_t name = timeline->names[i];
-            if (name & TIMELINE_COMMON)
-                counts->common[name & ~TIMELINE_COMMON]--;
-            else
-                counts->rare[name]--;
-        }
+        for (uint32_t i = timeline->common_starts[position]; i < timeline->common_starts[position + 1]; i++)
+            counts->common[timeline->common_names[i]]--;
     }
 }
 
 #define HOLES_FEW 4 /* one article in so many */
 
-static void count_window(struct name_counts *counts, const struct date_span *span)
+static void count_common_of_window(struct name_counts *counts, const struct date_span *span)
+{
+    struct block_range range = blocks_between(span, span->window, span->end);
+    if (range.end <= range.first || range.holes > (range.end - range.first) * TIMELINE_BLOCK / HOLES_FEW) {
+        count_common(counts, span, span->window, span->end);
+        return;
+    }
+    count_common(counts, span, span->window, range.first * TIMELINE_BLOCK);
+    count_blocks(counts, &span->slice->features.timeline, &range);
+    count_common(counts, span, range.end * TIMELINE_BLOCK, span->end);
+    if (range.holes != 0)
+        take_holes_back(counts, span, &range);
+}
+
+static void count_window(struct name_counts *counts, const struct date_span *span, bool only_repeated)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
-    struct block_range range = blocks_between(span, span->window, span->end);
-    size_t names = timeline->starts[span->end] - timeline->starts[span->window];
+    size_t names = timeline->rare_starts[span->end] - timeline->rare_starts[span->window];
     size_t features = span->slice->features.terms.count;
     counts_prepare(counts, &span->slice->features);
     counts_reserve(counts, names < features ? names : features);
-    if (range.end <= range.first || range.holes > (range.end - range.first) * TIMELINE_BLOCK / HOLES_FEW) {
-        count_articles(counts, span, span->window, span->end);
-        return;
-    }
-    count_articles(counts, span, span->window, range.first * TIMELINE_BLOCK);
-    count_blocks(counts, timeline, &range);
-    count_articles(counts, span, range.end * TIMELINE_BLOCK, span->end);
-    if (range.holes != 0)
-        take_holes_back(counts, span, &range); /* last: a count that is nothing again must not be added to */
+    count_common_of_window(counts, span);
+    if (only_repeated)
+        count_repeated(counts, span);
+    else
+        count_rare(counts, span);
 }
 
 static void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
@@ -168,8 +185,8 @@ static void add_stranger(struct trending_names *names, struct dictionary_builder
     names->candidates[known].window += window;
 }
 
-/* How a feature of a slice stands in its timeline. */
-static uint32_t name_in_timeline(const struct timeline *timeline, uint32_t number)
+/* The place of a feature among the common ones; common_count if it is rare. */
+static uint32_t place_in_common(const struct timeline *timeline, uint32_t number)
 {
     uint32_t low = 0;
     uint32_t high = timeline->common_count;
@@ -180,8 +197,7 @@ static uint32_t name_in_timeline(const struct timeline *timeline, uint32_t numbe
         else
             high = middle;
     }
-    bool is_common = low < timeline->common_count && timeline->common[low] == number;
-    return is_common ? TIMELINE_COMMON | low : number;
+    return low < timeline->common_count && timeline->common[low] == number ? low : timeline->common_count;
 }
 
 /* Names of a slice that is not the main one are added to those of the main one. */
@@ -199,10 +215,15 @@ static void join_name(const struct joining *joining, uint32_t number, uint32_t a
         return;
     const char *term = dictionary_term(&joining->span->slice->features.terms, number, &length);
     uint32_t in_main = features_find(joining->main, term, length, hash_bytes(term, length));
-    if (in_main == DICTIONARY_NONE)
+    if (in_main == DICTIONARY_NONE) {
         add_stranger(joining->names, joining->strangers, joining->span, number, articles);
+        return;
+    }
+    uint32_t place = place_in_common(&joining->main->timeline, in_main);
+    if (place < joining->main->timeline.common_count)
+        joining->names->main.common[place] += articles;
     else
-        counts_add(&joining->names->main, name_in_timeline(&joining->main->timeline, in_main), articles);
+        counts_add_rare(&joining->names->main, in_main, articles);
 }
 
 static void join_other(const struct joining *joining)
@@ -274,13 +295,15 @@ static void choose_common(struct trending_names *names, const struct trending_qu
 }
 
 static void choose_rare(struct trending_names *names, const struct trending_query *query,
-                        const struct date_span *main)
+                        const struct date_span *main, bool only_repeated)
 {
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
-        uint32_t window = take(&names->main.rare[number]);
-        if (is_wanted(names, query, &main->slice->features, number, window))
-            add_candidate(names, main, number, window, 0);
+        uint32_t window = take(&names->main.rare[number]) + only_repeated;
+        if (!is_wanted(names, query, &main->slice->features, number, window))
+            continue;
+        add_candidate(names, main, number, window, 0);
+        names->candidates[names->count - 1].is_bound = only_repeated;
     }
 }
 
@@ -291,21 +314,22 @@ void trending_names_find(struct trending_names *names, const struct trending_row
     names->count = 0;
     if (main == NULL)
         return;
+    bool only_repeated = query->min_articles > 1;
     struct dictionary_builder strangers;
     struct joining joining = {names, NULL, &main->slice->features, &strangers};
     dictionary_builder_init(&strangers);
-    count_window(&names->main, main);
+    count_window(&names->main, main, only_repeated);
     for (size_t i = 0; i < rows->span_count; i++) {
         joining.span = &rows->spans[i];
         if (joining.span == main || joining.span->window == joining.span->end)
             continue;
-        count_window(&names->other, joining.span);
+        count_window(&names->other, joining.span, false);
         join_other(&joining);
     }
     names->all_kinds = wants_all_kinds(query);
     choose_strangers(names, query);
     choose_common(names, query, main);
-    choose_rare(names, query, main);
+    choose_rare(names, query, main, only_repeated);
     dictionary_builder_release(&strangers);
 }
 

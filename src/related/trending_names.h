@@ -3,9 +3,10 @@
  *
  * The same name has another number in each slice; its term tells. Numbers of the slice with the most articles
  * in the window are counted in place, those of the others are looked up there. Of whole blocks of the
- * timeline (timeline.h) the running counts tell how often the common names appear, so a longer window or more
- * articles a day cost little; and they tell how often a name appears in the baseline at least. One thread at
- * a time.
+ * timeline (timeline.h) the running counts tell how often the common names appear, and they tell how often a
+ * name appears in the baseline at least. Of the rare names of the main slice only those are counted that
+ * appear in the window again, where one article is not enough: so a longer window or more articles a day cost
+ * little. One thread at a time.
  */
 #ifndef STORYD_RELATED_TRENDING_NAMES_H
 #define STORYD_RELATED_TRENDING_NAMES_H
@@ -16,8 +17,9 @@
 struct trending_candidate {
     const struct date_span *span; /* of a slice that has it */
     uint32_t number;              /* there */
-    uint32_t window;              /* articles in it */
+    uint32_t window;              /* articles in it; if it is a bound, until counted, at most */
     uint32_t baseline;            /* articles in it: at least, until it was counted */
+    bool is_bound;                /* `window` is not the number yet */
     float estimate;               /* of the score at most */
     bool is_chosen;               /* to be measured */
     double score;
@@ -25,11 +27,11 @@ struct trending_candidate {
 
 /* How many articles of the window have each name of one slice; all zero when not in use. */
 struct name_counts {
-    uint32_t *common; /* by their places in the timeline */
+    uint32_t *common; /* by their places among the common ones */
     size_t common_capacity;
     uint32_t *rare; /* by their features' numbers */
     size_t rare_capacity;
-    uint32_t *touched; /* whose count is not zero, or was not */
+    uint32_t *touched; /* rare ones whose count is not zero */
     size_t touched_capacity;
     size_t touched_count;
 };
@@ -45,7 +47,7 @@ struct trending_names {
 };
 void trending_names_release(struct trending_names *names);
 
-/* Finds the names of the query's kinds that enough articles of the window have. */
+/* Finds the names of the query's kinds that enough articles of the window have, or may have. */
 void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
                          const struct trending_query *query);
 

@@ -513,19 +513,22 @@ static void the_timeline_is_the_names_in_the_order_of_dates(void **state)
     assert_int_equal(timeline->positions, make_order(by_date));
     for (uint32_t position = 0; position < timeline->positions; position++) {
         struct features_row row = features_row(&features, by_date[position]);
-        const uint32_t *names = timeline->names + timeline->starts[position];
-        assert_int_equal(timeline->starts[position + 1] - timeline->starts[position], row.names);
+        const uint32_t *names = timeline->rare_names + timeline->rare_starts[position];
+        const uint32_t *before = timeline->rare_before + timeline->rare_starts[position];
+        assert_int_equal(timeline->rare_starts[position + 1] - timeline->rare_starts[position], row.names);
         assert_memory_equal(names, row.numbers, row.names * sizeof *names);
         for (uint32_t i = 0; i < row.names; i++) { /* each in its list, with its weight, found by position */
             uint32_t at = timeline_find(timeline, names[i], position);
             assert_true(at < timeline->list_starts[names[i] + 1]);
             assert_int_equal(timeline->lists[at], position << 8 | row.weights[i]);
-            assert_true(at == timeline->list_starts[names[i]] ||
-                        TIMELINE_POSITION(timeline->lists[at - 1]) < position);
+            assert_int_equal(before[i], at == timeline->list_starts[names[i]]
+                                            ? 0
+                                            : TIMELINE_POSITION(timeline->lists[at - 1]) + 1);
+            assert_true(before[i] <= position);
             assert_int_equal(timeline_find(timeline, names[i], position + 1), at + 1);
         }
     }
-    uint32_t names = timeline->starts[timeline->positions];
+    uint32_t names = timeline->rare_starts[timeline->positions];
     assert_true(names > 100);
     assert_int_equal(timeline->list_starts[features.terms.count], names); /* so the lists hold nothing else */
     for (uint32_t row = 0; row < ROWS; row++)
@@ -611,26 +614,20 @@ static void running_counts_are_those_of_the_blocks(void **state)
         assert_int_equal(is_common[feature], articles >= TIMELINE_COMMON_ARTICLES &&
                                                  articles * TIMELINE_COMMON_SHARE >= timeline->positions);
     }
-    uint32_t rare = 0;
     for (uint32_t position = 0;; position++) {
         if (position % TIMELINE_BLOCK == 0) {
             const uint32_t *running = timeline_running(timeline, position / TIMELINE_BLOCK);
             for (uint32_t i = 0; i < timeline->common_count; i++)
                 assert_int_equal(running[i], counts[timeline->common[i]]);
-            assert_int_equal(timeline->rare_starts[position / TIMELINE_BLOCK], rare);
             if (position / TIMELINE_BLOCK == timeline->blocks)
                 break;
         }
-        for (uint32_t i = timeline->starts[position]; i < timeline->starts[position + 1]; i++) {
-            uint32_t name = timeline_name(timeline, timeline->names[i]);
-            assert_int_equal((timeline->names[i] & TIMELINE_COMMON) != 0, is_common[name]);
-            if (is_common[name])
-                counts[name]++;
-            else
-                assert_int_equal(timeline->rare[rare++], name);
-        }
+        for (uint32_t i = timeline->common_starts[position]; i < timeline->common_starts[position + 1]; i++)
+            counts[timeline->common[timeline->common_names[i]]]++;
+        for (uint32_t i = timeline->rare_starts[position]; i < timeline->rare_starts[position + 1]; i++)
+            assert_false(is_common[timeline->rare_names[i]]);
     }
-    assert_true(rare > 100);
+    assert_true(timeline->rare_starts[timeline->positions] > 100);
     free(counts);
     free(is_common);
     slice_release(slice);

@@ -330,7 +330,7 @@ static void whole_blocks_are_counted_as_their_articles(void **state)
 {
     struct fixture *fixture = *state;
     const struct timeline *timeline = &fixture->slices[0]->features.timeline;
-    assert_true(timeline->common_count > 20 && timeline->rare_starts[timeline->blocks] > 20);
+    assert_true(timeline->common_count > 20 && timeline->rare_starts[timeline->positions] > 20);
     size_t found = 0;
     for (int i = 0; i < 12; i++) {
         struct trending_query query = query_at(fixture, moment(fixture));

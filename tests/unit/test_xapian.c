@@ -550,6 +550,40 @@ static void the_caller_can_choose(void **state)
         free(paths[i]);
 }
 
+/* Totals are exact up to what is to be checked at least, and may be estimates where more match for certain.
+ */
+static void totals_are_exact_up_to_a_limit(void **state)
+{
+    struct fixture *fixture = *state;
+    char *paths[4];
+    make_three(fixture, 1, paths);
+    const struct xapian_source three[] = {{1, 0, paths[0], 0}, {2, 0, paths[1], 0}, {3, 0, paths[2], 0}};
+    struct xapian_search search = search_for(pair(QUERY_OR, term("d1"), term("s2")), three, 3);
+    search.limit = 2;
+    search.check_at_least = 30; /* 12 and 17, 28 together, of 120 */
+    run(fixture, &search);
+    assert_int_equal(fixture->result.total, 28);
+    assert_true(fixture->result.total_exact);
+    search.query = term("m0");
+    for (size_t i = 0; i < 2; i++) {
+        search.check_at_least = i == 0 ? 30 : 100; /* 40 */
+        run(fixture, &search);
+        assert_int_equal(fixture->result.hit_count, 2);
+        assert_int_equal(fixture->result.total, 40);
+        assert_true(fixture->result.total_exact);
+    }
+    search.query = pair(QUERY_OR, term("m0"), term("d1")); /* 40 and 12, 48 together */
+    for (size_t i = 0; i < 2; i++) {
+        search.check_at_least = i == 0 ? 10 : 50;
+        run(fixture, &search);
+        assert_true(fixture->result.total >= 40 && fixture->result.total <= 52);
+        assert_true(i == 0 || (fixture->result.total_exact && fixture->result.total == 48));
+    }
+    node_count = 0;
+    for (size_t i = 0; i < 4; i++)
+        free(paths[i]);
+}
+
 static void unranked_searches_show_all(void **state)
 {
     struct fixture *fixture = *state;
@@ -756,6 +790,7 @@ int main(void)
         TEST(docids_too_large_for_interleaving),
         TEST(frequencies_are_summed),
         TEST(the_caller_can_choose),
+        TEST(totals_are_exact_up_to_a_limit),
         TEST(unranked_searches_show_all),
         TEST(deadlines_stop_searches),
         TEST(deadlines_stop_scoring),
