@@ -163,33 +163,14 @@ static Xapian::doccount clamp(size_t count, const Xapian::Database &database)
     return static_cast<Xapian::doccount>(std::min<size_t>(count, database.get_doccount()));
 }
 
-// How many documents match for certain.
-static size_t certain_matches(const struct query_node *node, const Xapian::Database &database)
+// True for terms of which any is enough: Xapian knows at once how many documents match at least, and of a
+// single term how many.
+static bool is_union(const struct query_node *node)
 {
-    size_t certain = 0;
-    switch (node->op) {
-    case QUERY_ALL:
-        return database.get_doccount();
-    case QUERY_TERM:
-        return node->term_length == 0 || node->term_length > XAPIAN_TERM_MAX
-                   ? 0
-                   : database.get_termfreq(std::string(node->term, node->term_length));
-    case QUERY_OR:
-        for (size_t i = 0; i < node->child_count; i++)
-            certain = std::max(certain, certain_matches(node->children[i], database));
-        return certain;
-    default:
-        return 0;
-    }
-}
-
-// While so many documents are looked at as were asked for, none is passed by, which costs as much as all the
-// rest of a search for frequent words; so it is left out where the total is known to be higher in any case.
-static size_t documents_to_check(const struct xapian_search *search, const Xapian::Database &database)
-{
-    const bool is_needless = search->accept == nullptr && search->check_at_least < database.get_doccount() &&
-                             certain_matches(search->query, database) > search->check_at_least;
-    return is_needless ? 0 : search->check_at_least;
+    bool all = node->op == QUERY_TERM || node->op == QUERY_OR;
+    for (size_t i = 0; all && i < node->child_count; i++)
+        all = is_union(node->children[i]);
+    return all;
 }
 
 // Matches from `offset` in one (perhaps combined) database, added to the hits and the totals. Docids are the
@@ -205,9 +186,16 @@ static void run_enquire(struct search_run &run, const Xapian::Database &database
         enquire.set_weighting_scheme(no_weight());
     const bool decide = search->accept != nullptr || (!search->ranked && search->deadline != 0);
     const candidate_check check(search, run.watch);
-    const Xapian::MSet found = enquire.get_mset(clamp(offset, database), clamp(limit, database),
-                                                clamp(documents_to_check(search, database), database),
-                                                nullptr, decide ? &check : nullptr);
+    const Xapian::doccount first = clamp(offset, database), wanted = clamp(limit, database),
+                           checked = clamp(search->check_at_least, database);
+    // while documents are only counted none is passed by, which costs as much as all the rest of a search for
+    // frequent words: it is left out where so many match in any case
+    const bool is_quick = !decide && checked < database.get_doccount() && is_union(search->query);
+    Xapian::MSet found =
+        enquire.get_mset(first, wanted, is_quick ? 0 : checked, nullptr, decide ? &check : nullptr);
+    if (is_quick && found.get_matches_lower_bound() <= checked &&
+        found.get_matches_lower_bound() != found.get_matches_upper_bound())
+        found = enquire.get_mset(first, wanted, checked);
     for (Xapian::MSetIterator i = found.begin(); i != found.end(); ++i)
         run.hits->push_back({*i, static_cast<float>(i.get_weight())});
     // a decider sees every match while the list of hits is not full or more must be looked at

@@ -29,8 +29,11 @@ static size_t blank_at(const struct lexer *lexer, size_t at)
 {
     if (at >= lexer->length)
         return 0;
-    if ((unsigned char)lexer->text[at] <= ' ')
+    unsigned char c = (unsigned char)lexer->text[at];
+    if (c <= ' ')
         return 1;
+    if (c < 0x80) /* as nearly all are */
+        return 0;
     if (starts_with(lexer, at, "\u00A0"))
         return 2;
     return starts_with(lexer, at, "\u3000") ? 3 : 0;
@@ -44,6 +47,8 @@ static size_t quote_at(const struct lexer *lexer, size_t at)
         return 0;
     if (lexer->text[at] == '"')
         return 1;
+    if ((unsigned char)lexer->text[at] < 0x80)
+        return 0;
     for (size_t i = 0; i < sizeof quotes / sizeof quotes[0]; i++) {
         if (starts_with(lexer, at, quotes[i]))
             return strlen(quotes[i]);

@@ -8,9 +8,9 @@
 #include <math.h>
 
 /* Candidates are looked through when there are this many more than wanted. */
-#define CANDIDATES_MORE 256
-/* Where lists are cut, no more than this many times the wanted ones, and CANDIDATES_MORE, are compared. */
-#define COMPARED_TIMES 1
+#define CANDIDATES_MORE 128
+/* Where lists are cut, no more than these beside the wanted ones are compared. */
+#define COMPARED_MORE 256
 
 /* 1 at distance 0, a half at one half-life. */
 static double decay(int64_t distance, double half_life)
@@ -264,7 +264,7 @@ static void bring_to_front(struct scorer *scorer, size_t wanted)
 void candidates_order(struct scorer *scorer)
 {
     size_t limit = scorer->query->limit;
-    size_t most = limit * COMPARED_TIMES + CANDIDATES_MORE;
+    size_t most = limit + COMPARED_MORE;
     for (size_t i = 0; i < scorer->candidate_count; i++)
         scorer->candidates[i].bound =
             sum_of(scorer, scorer->candidates[i].row) * scorer->candidates[i].recency;

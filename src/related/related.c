@@ -188,36 +188,32 @@ static int compare_shared(const void *left, const void *right)
     return (a->feature > b->feature) - (a->feature < b->feature);
 }
 
-/* Where the number stands in the list; `count` if it does not. Without an early end the compiler compares
- * eight at once. */
+/* Where the number stands in the list; `count` if it does not. */
 static size_t position_of(uint32_t number, const uint32_t *numbers, size_t count)
 {
-    size_t found = count;
-    for (size_t i = 0; i < count; i++)
-        found = numbers[i] == number ? i : found;
+    size_t found = 0;
+    while (found < count && numbers[found] != number)
+        found++;
     return found;
 }
 
-/* Which of a few bits the numbers have: most that are not in the list are known by theirs. */
-#define SIEVE_WORDS 16
-
-static size_t sieve_bit(uint32_t number)
-{
-    return number % (SIEVE_WORDS * 64);
-}
+/* Where a number with a remainder stands: most that are not in the list are known by theirs. */
+#define REMAINDERS 1024
 
 static size_t match_row(const struct feature_vector *source, const uint32_t *numbers,
                         const struct features_row *theirs, struct shared_feature *shared, size_t limit)
 {
-    uint64_t sieve[SIEVE_WORDS] = {0};
-    for (size_t i = 0; i < source->count; i++)
-        sieve[sieve_bit(numbers[i]) / 64] |= UINT64_C(1) << (sieve_bit(numbers[i]) % 64);
+    uint32_t places[REMAINDERS] = {0}; /* in the list, plus 1: of the last number with the remainder */
+    for (uint32_t i = 0; i < source->count; i++)
+        places[numbers[i] % REMAINDERS] = i + 1;
     size_t count = 0;
     for (uint32_t i = 0; i < theirs->count && count < limit; i++) {
-        size_t bit = sieve_bit(theirs->numbers[i]);
-        if ((sieve[bit / 64] >> (bit % 64) & 1) == 0)
+        uint32_t number = theirs->numbers[i];
+        size_t position = places[number % REMAINDERS];
+        if (position-- == 0)
             continue;
-        size_t position = position_of(theirs->numbers[i], numbers, source->count);
+        if (numbers[position] != number)
+            position = position_of(number, numbers, source->count);
         if (position == source->count)
             continue;
         const struct feature *feature = &source->items[position];

@@ -57,11 +57,27 @@ static void test_exact_form(void **state)
     free(written);
 }
 
+static void test_whole_numbers(void **state)
+{
+    (void)state;
+    const int64_t numbers[] = {0, 7, 10, -1, -90, 1234567890123, INT64_MAX, INT64_MIN};
+    struct buffer out = BUFFER_INIT;
+    struct json_writer writer;
+    json_writer_init(&writer, &out);
+    json_begin_array(&writer);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        json_int(&writer, numbers[i]);
+    json_end_array(&writer);
+    assert_string_equal(out.data, "[0,7,10,-1,-90,1234567890123,9223372036854775807,-9223372036854775808]");
+    buffer_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_specials_anywhere),
         cmocka_unit_test(test_exact_form),
+        cmocka_unit_test(test_whole_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
