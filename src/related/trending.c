@@ -535,7 +535,7 @@ static int find_trending(struct trending_scratch *scratch, const struct trending
     struct measuring measuring = {.scratch = scratch, .query = query, .result = result};
     if (trending_rows_find(&scratch->rows, query, result, error) != 0)
         return -1;
-    trending_names_find(&scratch->candidates, &scratch->rows, query);
+    trending_names_find(&scratch->candidates, &scratch->rows, query, result);
     result->articles = scratch->rows.count;
     if (scratch->candidates.count == 0 || query->limit == 0)
         return 0;

@@ -276,21 +276,27 @@ static void choose_strangers(struct trending_names *names, const struct trending
     names->count = kept;
 }
 
-/* Of the common names it is known how often they appear in the baseline at least. */
+/* Of the common names it is known how often they appear in the baseline at least; those that do not rise are
+ * left out at once. */
 static void choose_common(struct trending_names *names, const struct trending_query *query,
-                          const struct date_span *main)
+                          const struct trending_result *result, const struct date_span *main)
 {
+    double per_article =
+        (double)result->window / (double)result->baseline; /* what one of the baseline is worth */
     const struct timeline *timeline = &main->slice->features.timeline;
     struct block_range range = blocks_between(main, main->start, main->window);
     bool is_known = range.end > range.first;
     const uint32_t *before = timeline_running(timeline, is_known ? range.first : 0);
     const uint32_t *after = timeline_running(timeline, is_known ? range.end : 0);
     for (uint32_t i = 0; i < timeline->common_count; i++) {
-        uint32_t number = timeline->common[i];
         uint32_t window = take(&names->main.common[i]);
+        if (window == 0 || window < query->min_articles)
+            continue;
         uint32_t baseline = after[i] - before[i];
-        if (window != 0 && is_wanted(names, query, &main->slice->features, number, window))
-            add_candidate(names, main, number, window, baseline > range.holes ? baseline - range.holes : 0);
+        baseline = baseline > range.holes ? baseline - range.holes : 0;
+        if (window > baseline * per_article &&
+            is_wanted(names, query, &main->slice->features, timeline->common[i], window))
+            add_candidate(names, main, timeline->common[i], window, baseline);
     }
 }
 
@@ -308,7 +314,7 @@ static void choose_rare(struct trending_names *names, const struct trending_quer
 }
 
 void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
-                         const struct trending_query *query)
+                         const struct trending_query *query, const struct trending_result *result)
 {
     const struct date_span *main = main_span(rows);
     names->count = 0;
@@ -328,7 +334,7 @@ void trending_names_find(struct trending_names *names, const struct trending_row
     }
     names->all_kinds = wants_all_kinds(query);
     choose_strangers(names, query);
-    choose_common(names, query, main);
+    choose_common(names, query, result, main);
     choose_rare(names, query, main, only_repeated);
     dictionary_builder_release(&strangers);
 }

@@ -47,9 +47,10 @@ struct trending_names {
 };
 void trending_names_release(struct trending_names *names);
 
-/* Finds the names of the query's kinds that enough articles of the window have, or may have. */
+/* Finds the names of the query's kinds that enough articles of the window have, or may have, and that may
+ * have become more frequent. `result`: the times. */
 void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
-                         const struct trending_query *query);
+                         const struct trending_query *query, const struct trending_result *result);
 
 static inline const struct features *trending_features(const struct trending_candidate *candidate)
 {
