@@ -44,11 +44,14 @@ char *memory_copy_bytes(const void *bytes, size_t length)
     return copy;
 }
 
+#define FIRST_BYTES 128 /* the least that is taken: to grow from a few bytes in steps costs more */
+
 void *memory_grow(void *array, size_t *capacity, size_t needed, size_t element_size)
 {
     if (array != NULL && needed <= *capacity)
         return array;
-    size_t wanted = *capacity < 16 ? 16 : *capacity + *capacity / 2;
+    size_t first = element_size * 16 < FIRST_BYTES ? FIRST_BYTES / element_size : 16;
+    size_t wanted = *capacity < first ? first : *capacity + *capacity / 2;
     if (wanted < needed)
         wanted = needed;
     *capacity = wanted;
