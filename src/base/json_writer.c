@@ -163,24 +163,21 @@ void json_int(struct json_writer *writer, int64_t value)
 /* Percentages and scores, without printf too. */
 static void append_fixed(struct buffer *out, double value, int decimals)
 {
-    static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-    int64_t scaled = llround(fabs(value) * (double)powers[decimals]);
-    int64_t whole = scaled / powers[decimals];
-    int64_t fraction = scaled % powers[decimals];
+    static const double powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    uint64_t rest = (uint64_t)llround(fabs(value) * powers[decimals]);
+    bool is_zero = rest == 0;
     char digits[32];
     size_t at = sizeof digits;
-    while (decimals > 0 && fraction % 10 == 0) { /* trailing zeros */
-        fraction /= 10;
-        decimals--;
-    }
-    for (int i = 0; i < decimals; i++, fraction /= 10)
-        digits[--at] = (char)('0' + fraction % 10);
+    for (; decimals > 0 && rest % 10 == 0; decimals--) /* trailing zeros */
+        rest /= 10;
+    for (int i = 0; i < decimals; i++, rest /= 10)
+        digits[--at] = (char)('0' + rest % 10);
     if (decimals > 0)
         digits[--at] = '.';
     do
-        digits[--at] = (char)('0' + whole % 10);
-    while ((whole /= 10) != 0);
-    if (value < 0 && scaled != 0)
+        digits[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (value < 0 && !is_zero)
         digits[--at] = '-';
     buffer_append(out, digits + at, sizeof digits - at);
 }

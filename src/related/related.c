@@ -177,15 +177,25 @@ void related_compare(const struct feature_vector *source, const struct slice *sl
     feature_vector_release(&vector);
 }
 
-static int compare_shared(const void *left, const void *right)
+static bool is_before(const struct shared_feature *a, const struct shared_feature *b)
 {
-    const struct shared_feature *a = left;
-    const struct shared_feature *b = right;
     if (a->feature->kind != b->feature->kind)
-        return a->feature->kind < b->feature->kind ? -1 : 1;
+        return a->feature->kind < b->feature->kind;
     if (a->product != b->product)
-        return a->product > b->product ? -1 : 1;
-    return (a->feature > b->feature) - (a->feature < b->feature);
+        return a->product > b->product;
+    return a->feature < b->feature;
+}
+
+/* They come in the order of a vector, by kinds and nearly by weights: few have to be moved, and not far. */
+static void sort_shared(struct shared_feature *shared, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct shared_feature moved = shared[i];
+        size_t at = i;
+        for (; at > 0 && is_before(&moved, &shared[at - 1]); at--)
+            shared[at] = shared[at - 1];
+        shared[at] = moved;
+    }
 }
 
 /* Where the number stands in the list; `count` if it does not. */
@@ -236,8 +246,7 @@ size_t related_shared(const struct feature_vector *source, const uint32_t *numbe
     struct features_row theirs = features_row(&slice->features, row);
     size_t count = match_row(source, numbers, &theirs, shared, limit);
     free(found);
-    if (count != 0)
-        qsort(shared, count, sizeof *shared, compare_shared);
+    sort_shared(shared, count);
     return count;
 }
 
