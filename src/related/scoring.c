@@ -132,11 +132,23 @@ static size_t find_lists(struct scorer *scorer, uint32_t *numbers)
     return count;
 }
 
-static int shortest_first(const void *left, const void *right)
+static size_t list_length(const struct posting_list *list)
 {
-    const struct posting_list *a = left;
-    const struct posting_list *b = right;
-    return (a->end - a->first > b->end - b->first) - (a->end - a->first < b->end - b->first);
+    return (size_t)(list->end - list->first);
+}
+
+/* In place (Shell 1959): qsort() takes four times as long for the some forty lists of an article. */
+static void sort_by_length(struct posting_list *lists, size_t count)
+{
+    for (size_t gap = count / 2; gap > 0; gap /= 2) {
+        for (size_t i = gap; i < count; i++) {
+            struct posting_list moved = lists[i];
+            size_t at = i;
+            for (; at >= gap && list_length(&lists[at - gap]) > list_length(&moved); at -= gap)
+                lists[at] = lists[at - gap];
+            lists[at] = moved;
+        }
+    }
 }
 
 /* A list's claim on the budget: the square of the most that it adds to a sum. Of what was tried (the factor,
@@ -165,7 +177,7 @@ static void cut_lists(struct scorer *scorer, size_t count)
     uint64_t total = 0;
     double claims = 0;
     for (size_t i = 0; i < count; i++) {
-        total += (uint64_t)(scorer->lists[i].end - scorer->lists[i].first);
+        total += list_length(&scorer->lists[i]);
         claims += claim_of(&scorer->lists[i]);
     }
     double budget = budget_of(scorer);
@@ -174,15 +186,15 @@ static void cut_lists(struct scorer *scorer, size_t count)
         return;
     scorer->read = CUT_SLACK;
     scorer->was_cut = true;
-    qsort(scorer->lists, count, sizeof *scorer->lists, shortest_first);
+    sort_by_length(scorer->lists, count);
     for (size_t i = 0; i < count; i++) {
         struct posting_list *list = &scorer->lists[i];
         double claim = claim_of(list);
         size_t share = (size_t)ceil(budget * claim / claims);
-        if ((size_t)(list->end - list->first) > share)
+        if (list_length(list) > share)
             list->end = list->first + share;
         claims -= claim;
-        budget = fmax(budget - (double)(list->end - list->first), 0);
+        budget = fmax(budget - (double)list_length(list), 0);
     }
 }
 
