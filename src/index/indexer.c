@@ -18,8 +18,8 @@
 #define RETRY_DOUBLINGS 3 /* a disk that fails costs some memory with each attempt, see xapian_create.cc */
 #define RENEW_AFTER 3     /* failures in a row, then the hot segment is not trusted any more */
 #define SAMPLE_ARTICLES 500
-#define BURST_CHANGES 1000 /* waiting: writes pour in */
-#define BURST_PAUSE_MS 30  /* and have ended when none came for so long */
+#define BURST_CHANGES 500 /* waiting: writes pour in */
+#define BURST_PAUSE_MS 30 /* and have ended when none came for so long */
 #define BURST_INTERVALS 4
 
 /* ---- calls from other threads ---- */
@@ -89,6 +89,16 @@ static int64_t when_due(const struct index *index, int64_t last_commit)
     return last_commit + (pour_in ? BURST_INTERVALS : 1) * interval;
 }
 
+/* Whether the first change after a quiet time is one of a burst is known a little later; an indexer that
+ * began at once would take a core from the writes that are pouring in. The lock is held. */
+static int64_t after_quiet(const struct index *index, int64_t last_commit)
+{
+    int64_t interval = index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
+    int64_t pause = BURST_PAUSE_MS * NANOSECONDS_PER_MS;
+    int64_t since = clock_now() - interval + (pause < interval ? pause : interval);
+    return since > last_commit ? since : last_commit;
+}
+
 /* In a burst only until it may have ended. */
 static struct timespec wait_until(const struct index *index, int64_t last_commit, int64_t due)
 {
@@ -110,6 +120,7 @@ static uint64_t wait_for_work(struct index *index, int64_t last_commit)
             index->indexer_is_idle = true;
             pthread_cond_wait(&index->changed, &index->lock);
             index->indexer_is_idle = false;
+            last_commit = after_quiet(index, last_commit);
             continue;
         }
         int64_t due = when_due(index, last_commit);

@@ -357,6 +357,7 @@ static void whole_blocks_with_a_filter(void **state)
         struct trending_query query = query_at(fixture, moment(fixture));
         query.filter = filter;
         query.window = (int64_t)(30 + random_below(&fixture->random, 150)) * DAY;
+        query.min_articles = 1 + (uint32_t)i % 4;
         query.limit = i % 2 == 0 ? 5 : NAMES_MAX;
         found += compare(fixture, &query);
         filter_free(filter);
