@@ -435,8 +435,8 @@ class Bench:
         print(f"Corpus: {self.articles:,} articles ({kind}), {size / 1e6:,.0f} MB; sealed segments: "
               f"{self.index['sealed_segments']}, hot: {self.index['hot_segments']}.")
         print(f"A row with a reference is the middle one of {TURNS} turns, by its ratio. `net` is the p50 less the p50 of "
-              "the PINGs between the requests; `ratio` is net to reference. While one client asks at a time, loops of the "
-              "lowest priority keep the cores awake.\n")
+              "the PINGs between the requests; `ratio` is net to reference. During PING, SEARCH, RELATED, CONNECTED and "
+              "TRENDING loops of the lowest priority keep the cores awake.\n")
         print(self.table.text())
 
 

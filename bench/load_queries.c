@@ -141,8 +141,10 @@ static int report(struct connection *connections, size_t count)
     samples_print(&all);
     if (pings.count != 0)
         printf(",\"ping_p50_us\":%.2f", samples_percentile(&pings, 0.5));
-    printf(",\"per_second\":%.1f,\"errors\":%zu}\n",
-           (double)all.count * NANOSECONDS_PER_SECOND / (double)(ended - started), errors);
+    else
+        printf(",\"per_second\":%.1f",
+               (double)all.count * NANOSECONDS_PER_SECOND / (double)(ended - started));
+    printf(",\"errors\":%zu}\n", errors);
     samples_release(&all);
     samples_release(&pings);
     return errors == 0 ? 0 : 1;
@@ -150,7 +152,7 @@ static int report(struct connection *connections, size_t count)
 
 int load_queries(const struct load_options *options)
 {
-    struct requests requests;
+    struct requests requests = {0};
     make_requests(&requests, options);
     size_t total = options->requests != 0  ? options->requests
                    : options->file != NULL ? requests.count

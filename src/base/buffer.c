@@ -74,6 +74,8 @@ char *buffer_steal(struct buffer *buffer)
     buffer_reserve(buffer, 0);
     buffer->data[buffer->length] = '\0';
     char *bytes = buffer->data;
+    if (buffer->capacity / 2 > buffer->length) /* it may be kept for long */
+        bytes = memory_resize(bytes, buffer->length + 1, 1);
     *buffer = (struct buffer)BUFFER_INIT;
     return bytes;
 }

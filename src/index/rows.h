@@ -77,7 +77,8 @@ uint32_t rows_dated_before_between(const struct rows *rows, uint32_t low, uint32
 /* Where a row stands in `by_date`; ROW_NONE if it has no date. */
 static inline uint32_t rows_date_position(const struct rows *rows, uint32_t row)
 {
-    return rows->date_positions[row];
+    uint32_t position = rows->date_positions[row];
+    return position < rows->dated ? position : ROW_NONE;
 }
 
 const char *rows_id(const struct rows *rows, uint32_t row, size_t *length);

@@ -3,7 +3,7 @@
  * the order of their dates, and turned round, the buckets of each name.
  *
  * A bucket's number is the article's position in rows->by_date. So what was published in a time span is a
- * range of positions, its names are one piece of memory, and how often one name appears in the span is the
+ * range of positions, its names are two pieces of memory, and how often one name appears in the span is the
  * distance of two places in its list. Made when the slice is, with the features whose image holds it.
  *
  * In a large slice some names are common. Those have running counts at every TIMELINE_BLOCK positions: how

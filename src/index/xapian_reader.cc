@@ -188,14 +188,16 @@ static void run_enquire(struct search_run &run, const Xapian::Database &database
     const candidate_check check(search, run.watch);
     const Xapian::doccount first = clamp(offset, database), wanted = clamp(limit, database),
                            checked = clamp(search->check_at_least, database);
+    // Xapian knows that it has seen all only if it was to check more than there are
+    const Xapian::doccount more = clamp(static_cast<size_t>(checked) + 1, database);
     // while documents are only counted none is passed by, which costs as much as all the rest of a search for
     // frequent words: it is left out where so many match in any case
     const bool is_quick = !decide && checked < database.get_doccount() && is_union(search->query);
     Xapian::MSet found =
-        enquire.get_mset(first, wanted, is_quick ? 0 : checked, nullptr, decide ? &check : nullptr);
+        enquire.get_mset(first, wanted, is_quick ? 0 : more, nullptr, decide ? &check : nullptr);
     if (is_quick && found.get_matches_lower_bound() <= checked &&
         found.get_matches_lower_bound() != found.get_matches_upper_bound())
-        found = enquire.get_mset(first, wanted, checked);
+        found = enquire.get_mset(first, wanted, more);
     for (Xapian::MSetIterator i = found.begin(); i != found.end(); ++i)
         run.hits->push_back({*i, static_cast<float>(i.get_weight())});
     // a decider sees every match while the list of hits is not full or more must be looked at

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 // A power of two: of a term's postings, between two looks at the clock.
-static const unsigned calls_unchecked = 1024;
+static const unsigned calls_unchecked = 128;
 
 // Only what is asked for here is looked up: above all no document lengths, which are most of a BM25 search's
 // time.

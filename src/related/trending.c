@@ -333,6 +333,7 @@ static int measure_chosen(struct measuring *measuring, struct error *error)
             continue; /* better ones have been found since it was chosen */
         if (candidate->is_bound)
             candidate->window = count_in_window(scratch, candidate);
+        candidate->is_bound = false;
         if (candidate->window < measuring->query->min_articles)
             continue;
         uint32_t most = most_in_baseline(measuring, candidate->window);

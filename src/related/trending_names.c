@@ -320,7 +320,8 @@ void trending_names_find(struct trending_names *names, const struct trending_row
     names->count = 0;
     if (main == NULL)
         return;
-    bool only_repeated = query->min_articles > 1;
+    /* with a filter the most frequent names need not be those that are wanted */
+    bool only_repeated = query->min_articles > 1 && filter_is_open(query->filter);
     struct dictionary_builder strangers;
     struct joining joining = {names, NULL, &main->slice->features, &strangers};
     dictionary_builder_init(&strangers);

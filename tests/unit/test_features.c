@@ -604,6 +604,7 @@ static void running_counts_are_those_of_the_blocks(void **state)
     const struct timeline *timeline = &slice->features.timeline;
     size_t features = slice->features.terms.count;
     uint32_t *counts = memory_zeroed(features, sizeof *counts);
+    uint32_t *last = memory_zeroed(features, sizeof *last); /* 1 + the position with the name */
     bool *is_common = memory_zeroed(features, sizeof *is_common);
     assert_true(timeline->common_count > 20);
     assert_int_equal(timeline->blocks, timeline->positions / TIMELINE_BLOCK);
@@ -624,11 +625,19 @@ static void running_counts_are_those_of_the_blocks(void **state)
         }
         for (uint32_t i = timeline->common_starts[position]; i < timeline->common_starts[position + 1]; i++)
             counts[timeline->common[timeline->common_names[i]]]++;
-        for (uint32_t i = timeline->rare_starts[position]; i < timeline->rare_starts[position + 1]; i++)
-            assert_false(is_common[timeline->rare_names[i]]);
+        for (uint32_t i = timeline->rare_starts[position]; i < timeline->rare_starts[position + 1]; i++) {
+            uint32_t name = timeline->rare_names[i];
+            assert_false(is_common[name]);
+            assert_int_equal(timeline->rare_before[i], last[name]);
+            last[name] = position + 1;
+        }
+        assert_int_equal(timeline->common_starts[position + 1] - timeline->common_starts[position] +
+                             timeline->rare_starts[position + 1] - timeline->rare_starts[position],
+                         features_row(&slice->features, slice->rows->by_date[position]).names);
     }
     assert_true(timeline->rare_starts[timeline->positions] > 100);
     free(counts);
+    free(last);
     free(is_common);
     slice_release(slice);
     epoch_release(epoch);

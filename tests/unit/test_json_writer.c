@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <math.h>
 
 static char *quoted(const char *text, size_t length)
 {
@@ -72,12 +73,34 @@ static void test_whole_numbers(void **state)
     buffer_release(&out);
 }
 
+static void test_decimals(void **state)
+{
+    (void)state;
+    const struct {
+        double value;
+        int decimals;
+    } numbers[] = {{0, 4},       {0.05, 2}, {1.1, 4},         {100, 4}, {-0.00001, 4}, {-0.5, 1},
+                   {0.99996, 4}, {0.5, 0},  {999999999.5, 4}, {1e9, 4}, {-2e15, 2},    {0.25, 8}};
+    struct buffer out = BUFFER_INIT;
+    struct json_writer writer;
+    json_writer_init(&writer, &out);
+    json_begin_array(&writer);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        json_number(&writer, numbers[i].value, numbers[i].decimals);
+    json_number(&writer, (double)NAN, 2);
+    json_end_array(&writer);
+    assert_string_equal(out.data,
+                        "[0,0.05,1.1,100,0,-0.5,1,1,999999999.5,1000000000,-2000000000000000,0.25,null]");
+    buffer_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_specials_anywhere),
         cmocka_unit_test(test_exact_form),
         cmocka_unit_test(test_whole_numbers),
+        cmocka_unit_test(test_decimals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 
 #define HEADER_BYTES 16
 #define ENTRY_BYTES 16
-#define SECTIONS 27 /* of the image */
+#define SECTIONS 28 /* of the image */
 
 struct image_of_rows {
     char *data;
