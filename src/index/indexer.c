@@ -80,23 +80,19 @@ static void refuse_calls(struct index *index)
 /* ---- waiting ---- */
 
 /* While writes pour in they have the processor: what has come by then is indexed in fewer, larger pieces, at
- * the latest after some intervals. The lock is held. */
-static int64_t when_due(const struct index *index, int64_t last_commit)
+ * the latest after some intervals. The first changes after a quiet time (`began`; 0: there was none) wait
+ * until no more come, or for one interval: an indexer that began at once would take a core from a burst of
+ * writes. The lock is held. */
+static int64_t when_due(const struct index *index, int64_t last_commit, int64_t began)
 {
     int64_t interval = index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
-    bool pour_in = index->head - index->live->position >= BURST_CHANGES &&
-                   clock_now() - index->head_moved < BURST_PAUSE_MS * NANOSECONDS_PER_MS;
-    return last_commit + (pour_in ? BURST_INTERVALS : 1) * interval;
-}
-
-/* Whether the first change after a quiet time is one of a burst is known a little later; an indexer that
- * began at once would take a core from the writes that are pouring in. The lock is held. */
-static int64_t after_quiet(const struct index *index, int64_t last_commit)
-{
-    int64_t interval = index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
-    int64_t pause = BURST_PAUSE_MS * NANOSECONDS_PER_MS;
-    int64_t since = clock_now() - interval + (pause < interval ? pause : interval);
-    return since > last_commit ? since : last_commit;
+    int64_t pause = index->head_moved + BURST_PAUSE_MS * NANOSECONDS_PER_MS;
+    int64_t since = began - interval > last_commit ? began - interval : last_commit;
+    if (index->head - index->live->position >= BURST_CHANGES && clock_now() < pause)
+        return since + BURST_INTERVALS * interval;
+    int64_t due = since + interval;
+    int64_t latest = began + interval;
+    return began == 0 || pause < due ? due : pause < latest ? pause : latest;
 }
 
 /* In a burst only until it may have ended. */
@@ -112,6 +108,7 @@ static struct timespec wait_until(const struct index *index, int64_t last_commit
 static uint64_t wait_for_work(struct index *index, int64_t last_commit)
 {
     uint64_t target = 0;
+    int64_t began = 0;
     pthread_mutex_lock(&index->lock);
     index_set_working(index, false);
     while (!atomic_load(&index->stopping) && index->calls == NULL) {
@@ -120,10 +117,10 @@ static uint64_t wait_for_work(struct index *index, int64_t last_commit)
             index->indexer_is_idle = true;
             pthread_cond_wait(&index->changed, &index->lock);
             index->indexer_is_idle = false;
-            last_commit = after_quiet(index, last_commit);
+            began = clock_now();
             continue;
         }
-        int64_t due = when_due(index, last_commit);
+        int64_t due = when_due(index, last_commit, began);
         if (index->hurry || clock_now() >= due) {
             target = index->head;
             index->hurry = false;

@@ -39,6 +39,13 @@ def wait_until(condition, deadline=10, what="the condition"):
         time.sleep(0.002)
 
 
+def epoch_stands(client, count):
+    """True when all articles are visible and no further epoch is due for them: an idle index begins one only where
+    more than one in twenty has changed."""
+    index = client.ok("STATS")["index"]
+    return index["articles"] == count and abs(index["epoch_articles"] - count) <= count / 20
+
+
 def read_articles():
     with open(ARTICLES, encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]

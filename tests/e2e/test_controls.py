@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from harness import crc32c, wait_until
+from harness import crc32c, epoch_stands, wait_until
 from oracle import SMALL
 
 WIRE, COPY = "a004-skua-inquiry-wire", "a005-frozen-line-doomed-skua"
@@ -19,7 +19,7 @@ def own(start, articles):
     with daemon.client() as client:
         client.put_all(list(articles.values()))
         # strengths of several calls are compared: they stand once the last epoch has begun
-        wait_until(lambda: client.ok("STATS")["index"]["epoch_articles"] == len(articles), 30, "the last epoch")
+        wait_until(lambda: epoch_stands(client, len(articles)), 30, "the last epoch")
     return daemon
 
 

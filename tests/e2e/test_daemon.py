@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ROOT, STORYD, Client, seconds, wait_until
+from harness import ROOT, STORYD, Client, epoch_stands, seconds, wait_until
 
 
 def run(*words, **options):
@@ -100,7 +100,7 @@ def test_a_restart_keeps_everything(start, articles):
     with daemon.client() as client:
         client.put_all(list(articles.values()))
         # strengths stand until key terms are chosen again, which storyd does by itself while a collection grows
-        wait_until(lambda: client.ok("STATS")["index"]["epoch_articles"] == 120, 20, "the last epoch")
+        wait_until(lambda: epoch_stands(client, len(articles)), 20, "the last epoch")
         before = [client.ids("rocket"), client.ids(), client.ok("RELATED", "a120-snail-post")["related"]]
     daemon.restart()
     with daemon.client() as client:
