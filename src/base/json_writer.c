@@ -144,42 +144,46 @@ void json_text(struct json_writer *writer, const char *text)
         json_text_n(writer, text, strlen(text));
 }
 
-/* Without printf, which takes ten times as long: replies are full of numbers. */
+/* Writes the digits before `end`: where the first stands. Replies are full of numbers, and printf takes
+ * several times as long. */
+static char *put_digits(char *end, uint64_t value)
+{
+    do
+        *--end = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    return end;
+}
+
 void json_int(struct json_writer *writer, int64_t value)
 {
     separate(writer);
     char digits[24];
-    size_t at = sizeof digits;
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest != 0);
+    char *end = digits + sizeof digits;
+    char *at = put_digits(end, value < 0 ? -(uint64_t)value : (uint64_t)value);
     if (value < 0)
-        digits[--at] = '-';
-    buffer_append(writer->out, digits + at, sizeof digits - at);
+        *--at = '-';
+    buffer_append(writer->out, at, (size_t)(end - at));
 }
 
-/* Percentages and scores, without printf too. */
+/* Percentages and scores. */
 static void append_fixed(struct buffer *out, double value, int decimals)
 {
     static const double powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
     uint64_t rest = (uint64_t)llround(fabs(value) * powers[decimals]);
     bool is_zero = rest == 0;
     char digits[32];
-    size_t at = sizeof digits;
+    char *end = digits + sizeof digits;
+    char *at = end;
     for (; decimals > 0 && rest % 10 == 0; decimals--) /* trailing zeros */
         rest /= 10;
     for (int i = 0; i < decimals; i++, rest /= 10)
-        digits[--at] = (char)('0' + rest % 10);
+        *--at = (char)('0' + rest % 10);
     if (decimals > 0)
-        digits[--at] = '.';
-    do
-        digits[--at] = (char)('0' + rest % 10);
-    while ((rest /= 10) != 0);
+        *--at = '.';
+    at = put_digits(at, rest);
     if (value < 0 && !is_zero)
-        digits[--at] = '-';
-    buffer_append(out, digits + at, sizeof digits - at);
+        *--at = '-';
+    buffer_append(out, at, (size_t)(end - at));
 }
 
 void json_number(struct json_writer *writer, double value, int decimals)

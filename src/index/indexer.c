@@ -91,8 +91,10 @@ static int64_t when_due(const struct index *index, int64_t last_commit, int64_t 
     if (index->head - index->live->position >= BURST_CHANGES && clock_now() < pause)
         return since + BURST_INTERVALS * interval;
     int64_t due = since + interval;
+    if (began == 0 || pause < due)
+        return due;
     int64_t latest = began + interval;
-    return began == 0 || pause < due ? due : pause < latest ? pause : latest;
+    return pause < latest ? pause : latest;
 }
 
 /* In a burst only until it may have ended. */

@@ -173,6 +173,25 @@ static bool is_union(const struct query_node *node)
     return all;
 }
 
+// While documents are only counted none is passed by, which costs as much as all the rest of a search for
+// frequent words: it is left out where so many match in any case.
+static Xapian::MSet find_matches(const Xapian::Enquire &enquire, const struct xapian_search *search,
+                                 const Xapian::Database &database, size_t offset, size_t limit,
+                                 const Xapian::MatchDecider *decider)
+{
+    const Xapian::doccount first = clamp(offset, database), wanted = clamp(limit, database),
+                           checked = clamp(search->check_at_least, database);
+    // Xapian knows that it has seen all only if it was to check more than there are
+    const Xapian::doccount more = clamp(static_cast<size_t>(checked) + 1, database);
+    if (decider == nullptr && checked < database.get_doccount() && is_union(search->query)) {
+        const Xapian::MSet found = enquire.get_mset(first, wanted);
+        if (found.get_matches_lower_bound() > checked ||
+            found.get_matches_lower_bound() == found.get_matches_upper_bound())
+            return found;
+    }
+    return enquire.get_mset(first, wanted, more, nullptr, decider);
+}
+
 // Matches from `offset` in one (perhaps combined) database, added to the hits and the totals. Docids are the
 // database's.
 static void run_enquire(struct search_run &run, const Xapian::Database &database, size_t offset, size_t limit)
@@ -186,18 +205,8 @@ static void run_enquire(struct search_run &run, const Xapian::Database &database
         enquire.set_weighting_scheme(no_weight());
     const bool decide = search->accept != nullptr || (!search->ranked && search->deadline != 0);
     const candidate_check check(search, run.watch);
-    const Xapian::doccount first = clamp(offset, database), wanted = clamp(limit, database),
-                           checked = clamp(search->check_at_least, database);
-    // Xapian knows that it has seen all only if it was to check more than there are
-    const Xapian::doccount more = clamp(static_cast<size_t>(checked) + 1, database);
-    // while documents are only counted none is passed by, which costs as much as all the rest of a search for
-    // frequent words: it is left out where so many match in any case
-    const bool is_quick = !decide && checked < database.get_doccount() && is_union(search->query);
-    Xapian::MSet found =
-        enquire.get_mset(first, wanted, is_quick ? 0 : more, nullptr, decide ? &check : nullptr);
-    if (is_quick && found.get_matches_lower_bound() <= checked &&
-        found.get_matches_lower_bound() != found.get_matches_upper_bound())
-        found = enquire.get_mset(first, wanted, more);
+    const Xapian::MSet found =
+        find_matches(enquire, search, database, offset, limit, decide ? &check : nullptr);
     for (Xapian::MSetIterator i = found.begin(); i != found.end(); ++i)
         run.hits->push_back({*i, static_cast<float>(i.get_weight())});
     // a decider sees every match while the list of hits is not full or more must be looked at

@@ -65,7 +65,6 @@ class impact_weight : public Xapian::Weight
   private:
     const search_plan &plan;
     double scale = 0; // idf / IMPACT_SCALE
-    mutable unsigned calls = 0;
 };
 
 // For searches without ranking. Like Xapian's BoolWeight, but it claims to need the wdf: where a term is in

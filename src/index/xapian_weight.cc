@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-// A power of two: of a term's postings, between two looks at the clock.
-static const unsigned calls_unchecked = 128;
-
 // Only what is asked for here is looked up: above all no document lengths, which are most of a BM25 search's
 // time.
 impact_weight::impact_weight(const search_plan &how) : plan(how)
@@ -36,8 +33,7 @@ void impact_weight::init(double factor)
 
 double impact_weight::get_sumpart(Xapian::termcount wdf, Xapian::termcount, Xapian::termcount) const
 {
-    if ((++calls & (calls_unchecked - 1)) == 0)
-        plan.watch->check();
+    plan.watch->tick(1024);
     return scale * std::min<Xapian::termcount>(wdf, IMPACT_MAX); // the terms of a wildcard add up
 }
 

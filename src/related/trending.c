@@ -83,6 +83,13 @@ static bool counts(const struct dated_list *list, uint32_t at)
     return date_span_counts(list->span, TIMELINE_POSITION(list->lists[at]));
 }
 
+/* The candidate's number in the slice; DICTIONARY_NONE also if nothing of the slice lies in [from, until). */
+static uint32_t number_between(const struct trending_candidate *candidate, const struct date_span *span,
+                               uint32_t from, uint32_t until)
+{
+    return from != until ? trending_number_in(candidate, &span->slice->features) : DICTIONARY_NONE;
+}
+
 static uint32_t count_in_window(const struct trending_scratch *scratch,
                                 const struct trending_candidate *candidate)
 {
@@ -90,8 +97,7 @@ static uint32_t count_in_window(const struct trending_scratch *scratch,
     for (size_t i = 0; i < scratch->rows.span_count; i++) {
         const struct date_span *span = &scratch->rows.spans[i];
         const struct timeline *timeline = &span->slice->features.timeline;
-        uint32_t number = span->window != span->end ? trending_number_in(candidate, &span->slice->features)
-                                                    : DICTIONARY_NONE;
+        uint32_t number = number_between(candidate, span, span->window, span->end);
         if (number == DICTIONARY_NONE)
             continue;
         uint32_t end = timeline->list_starts[number + 1];
@@ -113,8 +119,7 @@ static uint32_t count_baseline(const struct trending_scratch *scratch,
     for (size_t i = 0; i < scratch->rows.span_count && count <= most; i++) {
         const struct date_span *span = &scratch->rows.spans[i];
         const struct timeline *timeline = &span->slice->features.timeline;
-        uint32_t number = span->start != span->window ? trending_number_in(candidate, &span->slice->features)
-                                                      : DICTIONARY_NONE;
+        uint32_t number = number_between(candidate, span, span->start, span->window);
         if (number == DICTIONARY_NONE)
             continue;
         uint32_t first = timeline->list_starts[number];

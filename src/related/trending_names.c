@@ -289,14 +289,14 @@ static void choose_common(struct trending_names *names, const struct trending_qu
     const uint32_t *before = timeline_running(timeline, is_known ? range.first : 0);
     const uint32_t *after = timeline_running(timeline, is_known ? range.end : 0);
     for (uint32_t i = 0; i < timeline->common_count; i++) {
+        uint32_t number = timeline->common[i];
         uint32_t window = take(&names->main.common[i]);
-        if (window == 0 || window < query->min_articles)
+        if (!is_wanted(names, query, &main->slice->features, number, window))
             continue;
         uint32_t baseline = after[i] - before[i];
         baseline = baseline > range.holes ? baseline - range.holes : 0;
-        if (window > baseline * per_article &&
-            is_wanted(names, query, &main->slice->features, timeline->common[i], window))
-            add_candidate(names, main, timeline->common[i], window, baseline);
+        if (window > baseline * per_article)
+            add_candidate(names, main, number, window, baseline);
     }
 }
 

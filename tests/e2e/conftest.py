@@ -1,9 +1,11 @@
 """Fixtures: `start` starts daemons of the test's own, `daemon` and `client` are one with default settings, `news` and
 `reader` one that all tests share and that holds the bundled articles: read only."""
 
+import contextlib
+
 import pytest
 
-from harness import Daemon, epoch_stands, read_articles, wait_until
+from harness import Daemon, filled, read_articles
 
 LOG_SHOWN = 20000  # characters of a daemon's log that a failure shows
 
@@ -34,9 +36,9 @@ def finish_all(started):
     assert not failures, "\n".join(str(failure) for failure in failures)
 
 
-@pytest.fixture
-def start():
-    """start(OPTION...) gives a running daemon, start(..., run=False) one to be launched."""
+@contextlib.contextmanager
+def starter():
+    """Starts daemons, and finishes them all at its end."""
     started = []
 
     def start_one(*options, run=True, **arguments):
@@ -54,6 +56,13 @@ def start():
 
 
 @pytest.fixture
+def start():
+    """start(OPTION...) gives a running daemon, start(..., run=False) one to be launched."""
+    with starter() as start_one:
+        yield start_one
+
+
+@pytest.fixture
 def daemon(start):
     return start()
 
@@ -66,25 +75,8 @@ def client(daemon):
 
 @pytest.fixture(scope="session")
 def news():
-    """Its last epoch is of all articles, so that strengths are those of other daemons with them. An epoch that began when
-    nearly all were there stands: then it is tried again."""
-    count = len(read_articles())
-    for _ in range(10):
-        daemon = Daemon()
-        daemons.append(daemon)
-        daemon.start()
-        with daemon.client() as client:
-            client.put_all(read_articles())
-            wait_until(lambda client=client: epoch_stands(client, count), 30, "the last epoch")
-            if client.ok("STATS")["index"]["epoch_articles"] == count:
-                break
-        daemons.remove(daemon)
-        daemon.finish()
-    else:
-        pytest.fail("no epoch was of all articles")
-    yield daemon
-    daemons.remove(daemon)
-    daemon.finish()
+    with starter() as start_one:
+        yield filled(start_one, read_articles())
 
 
 @pytest.fixture

@@ -46,6 +46,21 @@ def epoch_stands(client, count):
     return index["articles"] == count and abs(index["epoch_articles"] - count) <= count / 20
 
 
+def filled(new_daemon, articles, profiles=()):
+    """A daemon of new_daemon() with the articles whose last epoch is of all of them, so that strengths are those of other
+    daemons with them. An epoch that began when nearly all were there stands: then it is tried with another daemon."""
+    for _ in range(10):
+        daemon = new_daemon()
+        with daemon.client() as client:
+            for profile in profiles:
+                client.ok("PROFILE", **profile)
+            client.put_all(articles)
+            wait_until(lambda client=client: epoch_stands(client, len(articles)), 30, "the last epoch")
+            if client.ok("STATS")["index"]["epoch_articles"] == len(articles):
+                return daemon
+    raise AssertionError("no epoch was of all articles")
+
+
 def read_articles():
     with open(ARTICLES, encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]

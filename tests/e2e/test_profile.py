@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pytest
 
-from harness import epoch_stands, read_articles, wait_until
+from harness import filled, read_articles, wait_until
 from test_resp import RespClient
 
 SPACEX = {
@@ -254,20 +254,6 @@ def apart(articles, kind):
     return next(pair for pair in combinations(frequent, 2) if tuple(sorted(pair)) not in together)
 
 
-def filled(start, options, articles, profiles=()):
-    """A daemon with the articles whose last epoch is of all of them; see news() in conftest.py."""
-    for _ in range(10):
-        daemon = start(*options)
-        with daemon.client() as client:
-            for profile in profiles:
-                client.ok("PROFILE", **profile)
-            client.put_all(articles)
-            wait_until(lambda client=client: epoch_stands(client, len(articles)), 30, "the last epoch")
-            if client.ok("STATS")["index"]["epoch_articles"] == len(articles):
-                return daemon
-    return pytest.fail("no epoch was of all articles")
-
-
 @pytest.mark.parametrize("options", [[], ["--index.hot_articles=20", "--index.merge_factor=3"]], ids=["hot", "segments"])
 def test_strengths_are_those_of_articles_that_say_the_same_name(start, reader, options):
     articles = read_articles()
@@ -282,10 +268,10 @@ def test_strengths_are_those_of_articles_that_say_the_same_name(start, reader, o
         for article in renamed:
             article[key] = [own if name == alias else name for name in article.get(key, [])]
     profiles = [{"kind": kind, "name": own, "aliases": [alias]} for kind, (_, (own, alias)) in pairs.items()]
-    with filled(start, options, renamed).client() as client:
+    with filled(lambda: start(*options), renamed).client() as client:
         expected = strengths(client, names)
         overlaps = strengths(client, names, "entity_overlap")
-    daemon = filled(start, options, articles, profiles)
+    daemon = filled(lambda: start(*options), articles, profiles)
     with daemon.client() as client:
         assert strengths(client, names) == expected
     daemon.restart()

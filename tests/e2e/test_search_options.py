@@ -158,6 +158,17 @@ def test_the_reply(reader):
     assert reply["revision"] == 120 and reply["took_us"] > 0
 
 
+def test_totals_up_to_a_hundred_are_exact(client):
+    """Of two words that overlap, each in fewer articles than have one of them."""
+    words = ["gneiss"] * 50 + ["gneiss basalt"] * 10 + ["basalt"] * 40
+    client.put_all([{"id": f"r{i}", "title": words[i]} for i in range(100)])
+    reply = client.ok("SEARCH", query="gneiss OR basalt", limit=5)
+    assert (reply["total"], reply["total_exact"], len(reply["hits"])) == (100, True, 5)
+    reply = client.ok("SEARCH", query="gneiss OR basalt", limit=0)
+    assert (reply["total"], reply["total_exact"]) == (100, True)
+    assert client.ok("SEARCH", query="gneiss", limit=1)["total"] == 60
+
+
 def test_a_word_that_every_article_has(client):
     """More articles than one chunk of a posting list holds, with gaps between their revisions."""
     for start in range(0, 1200, 30):
