@@ -79,6 +79,13 @@ static void refuse_calls(struct index *index)
 
 /* ---- waiting ---- */
 
+/* The lock is held. */
+static bool writes_pour_in(const struct index *index)
+{
+    int64_t pause = index->head_moved + BURST_PAUSE_MS * NANOSECONDS_PER_MS;
+    return index->head - index->live->position >= BURST_CHANGES && clock_now() < pause;
+}
+
 /* While writes pour in they have the processor: what has come by then is indexed in fewer, larger pieces, at
  * the latest after some intervals. The first changes after a quiet time (`began`; 0: there was none) wait
  * until no more come, or for one interval: an indexer that began at once would take a core from a burst of
@@ -88,7 +95,7 @@ static int64_t when_due(const struct index *index, int64_t last_commit, int64_t 
     int64_t interval = index->tuning.commit_interval_ms * NANOSECONDS_PER_MS;
     int64_t pause = index->head_moved + BURST_PAUSE_MS * NANOSECONDS_PER_MS;
     int64_t since = began - interval > last_commit ? began - interval : last_commit;
-    if (index->head - index->live->position >= BURST_CHANGES && clock_now() < pause)
+    if (writes_pour_in(index))
         return since + BURST_INTERVALS * interval;
     int64_t due = since + interval;
     if (began == 0 || pause < due)
@@ -198,13 +205,44 @@ static int freeze_hot(struct index *index, struct error *error)
     return 0;
 }
 
+struct batch {
+    struct index *index;
+    struct catch_up *catch_up;
+    uint64_t target;
+    struct error *error;
+    int result;
+};
+
+static void *run_behind(void *argument)
+{
+    struct batch *batch = argument;
+    thread_begin("storyd-index-bg", THREAD_BACKGROUND);
+    batch->result = catch_up_run(batch->catch_up, batch->index->live, batch->target, batch->error);
+    return NULL;
+}
+
+/* While writes pour in, nothing of them can be found at once in any case: the batch then leaves the processor
+ * to those who write. That takes a thread of its own, as none may go back to a higher priority. */
+static int run_batch(struct batch *batch)
+{
+    pthread_t thread;
+    pthread_mutex_lock(&batch->index->lock);
+    bool behind = writes_pour_in(batch->index);
+    pthread_mutex_unlock(&batch->index->lock);
+    if (!behind || pthread_create(&thread, NULL, run_behind, batch) != 0)
+        return catch_up_run(batch->catch_up, batch->index->live, batch->target, batch->error);
+    pthread_join(thread, NULL);
+    return batch->result;
+}
+
 /* One batch; several when the hot segment is filled again, as what was published must not go back. */
 static int index_batch(struct index *index, struct catch_up *catch_up, uint64_t target, struct error *error)
 {
     uint64_t published = atomic_load(&index->published);
+    struct batch batch = {.index = index, .catch_up = catch_up, .target = target, .error = error};
     wait_for_readers(index);
     do {
-        if (catch_up_run(catch_up, index->live, target, error) != 0) {
+        if (run_batch(&batch) != 0) {
             counter_add(COUNTER_INDEX_ERRORS, 1);
             return -1;
         }
