@@ -294,24 +294,9 @@ void article_free(struct article *article)
     free(article);
 }
 
-/* About what the text takes: nearly all of it is in the members that are strings. */
-static size_t text_size(const json_t *object)
-{
-    json_t *readable = (json_t *)(uintptr_t)object; /* jansson's iteration does not change it */
-    size_t size = 0;
-    const char *key;
-    json_t *value;
-    json_object_foreach(readable, key, value)
-    {
-        size += 64 + json_string_length(value); /* 0 of what is no string */
-    }
-    return size;
-}
-
 void article_write_stored(const struct article *article, struct buffer *out)
 {
     struct json_writer writer;
-    buffer_reserve(out, text_size(article->json));
     json_writer_init(&writer, out);
     json_value(&writer, article->json);
 }

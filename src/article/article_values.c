@@ -103,8 +103,16 @@ int value_text(const char *key, const json_t *value, size_t max, const char **te
     return 0;
 }
 
+/* Most texts begin and end with such a one. */
+static bool is_plain(char c)
+{
+    return c > ' ' && c < 0x7F;
+}
+
 bool text_is_blank(const char *text)
 {
+    if (is_plain(text[0]))
+        return false;
     size_t length = strlen(text);
     for (size_t at = 0; at < length;) {
         int32_t code;
@@ -119,8 +127,8 @@ bool text_has_control(const char *text)
 {
     size_t length = strlen(text);
     for (size_t at = 0; at < length;) {
-        int32_t code;
-        at += decode(text + at, length - at, &code);
+        int32_t code = (unsigned char)text[at];
+        at += code < 0x80 ? 1 : decode(text + at, length - at, &code);
         if (is_control(code))
             return true;
     }
@@ -131,6 +139,8 @@ void value_trim(json_t *value)
 {
     const char *text = json_string_value(value);
     size_t length = json_string_length(value), start = length, end = 0;
+    if (length > 0 && is_plain(text[0]) && is_plain(text[length - 1]))
+        return;
     for (size_t at = 0; at < length;) {
         int32_t code;
         size_t used = decode(text + at, length - at, &code);

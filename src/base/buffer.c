@@ -1,17 +1,9 @@
 #include "base/buffer.h"
 
-#include "base/memory.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void buffer_reserve(struct buffer *buffer, size_t more)
-{
-    if (buffer->length + more + 1 > buffer->capacity || buffer->data == NULL)
-        buffer->data = memory_grow(buffer->data, &buffer->capacity, buffer->length + more + 1, 1);
-}
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
 {
@@ -25,13 +17,6 @@ void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
 void buffer_append_string(struct buffer *buffer, const char *text)
 {
     buffer_append(buffer, text, strlen(text));
-}
-
-void buffer_append_char(struct buffer *buffer, char c)
-{
-    buffer_reserve(buffer, 1);
-    buffer->data[buffer->length++] = c;
-    buffer->data[buffer->length] = '\0';
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

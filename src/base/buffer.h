@@ -6,6 +6,8 @@
 #ifndef STORYD_BASE_BUFFER_H
 #define STORYD_BASE_BUFFER_H
 
+#include "base/memory.h"
+
 #include <stddef.h>
 
 struct buffer {
@@ -19,10 +21,22 @@ struct buffer {
         NULL, 0, 0                                                                                           \
     }
 
-void buffer_reserve(struct buffer *buffer, size_t more); /* room for `more` bytes after length */
+/* Room for `more` bytes after length. */
+static inline void buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->length + more + 1 > buffer->capacity || buffer->data == NULL)
+        buffer->data = (char *)memory_grow(buffer->data, &buffer->capacity, buffer->length + more + 1, 1);
+}
+
+static inline void buffer_append_char(struct buffer *buffer, char c)
+{
+    buffer_reserve(buffer, 1);
+    buffer->data[buffer->length++] = c;
+    buffer->data[buffer->length] = '\0';
+}
+
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_append_string(struct buffer *buffer, const char *text);
-void buffer_append_char(struct buffer *buffer, char c);
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_pad(struct buffer *buffer, size_t alignment); /* zero bytes up to a multiple of alignment */
 void buffer_clear(struct buffer *buffer);                 /* length 0, memory kept */

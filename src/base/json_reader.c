@@ -7,15 +7,16 @@
 #include <string.h>
 
 #define DEPTH_MAX 32
-#define DIGITS_MAX 18 /* always fit a json_int_t */
-#define KEY_MAX 64
+#define DIGITS_MAX 18                         /* always fit a json_int_t */
 #define TOP_BITS UINT64_C(0x8080808080808080) /* of eight bytes */
 
 /* NULL from a reading function: jansson shall decide. */
 struct reader {
     const char *at;
     const char *end;
-    unsigned depth;
+    size_t depth;
+    size_t nodes; /* counted as excess_of() does */
+    struct json_bounds bounds;
     struct buffer scratch; /* a string with escapes */
 };
 
@@ -179,15 +180,16 @@ static bool read_member(struct reader *reader, json_t *object)
 {
     const char *text;
     size_t length;
-    char key[KEY_MAX];
-    if (!take(reader, '"') || !read_text(reader, &text, &length) || length >= sizeof key)
+    if (!take(reader, '"') || !read_text(reader, &text, &length) || text == reader->scratch.data)
         return false;
-    memcpy(key, text, length);
-    key[length] = '\0';
-    if (json_object_get(object, key) != NULL || !take(reader, ':'))
+    if (!take(reader, ':'))
         return false;
     json_t *value = read_value(reader);
-    return value != NULL && json_object_set_new(object, key, value) == 0; /* checks the UTF-8 of the key */
+    size_t before = json_object_size(object);
+    int failed = value == NULL            ? -1
+                 : is_ascii(text, length) ? json_object_setn_new_nocheck(object, text, length, value)
+                                          : json_object_setn_new(object, text, length, value);
+    return failed == 0 && json_object_size(object) != before; /* else there are two of this key */
 }
 
 static bool read_item(struct reader *reader, json_t *array)
@@ -196,18 +198,23 @@ static bool read_item(struct reader *reader, json_t *array)
     return value != NULL && json_array_append_new(array, value) == 0;
 }
 
+static bool next_item(struct reader *reader)
+{
+    return take(reader, ',') && ++reader->nodes <= reader->bounds.nodes;
+}
+
 /* What is between brackets, the opening one taken. */
 static json_t *read_all(struct reader *reader, json_t *into, char close,
                         bool (*read)(struct reader *, json_t *))
 {
-    bool fine = take(reader, close);
-    if (!fine && ++reader->depth <= DEPTH_MAX) {
+    bool fine = ++reader->depth <= reader->bounds.depth && ++reader->nodes <= reader->bounds.nodes;
+    if (fine && !take(reader, close)) {
         do
             fine = read(reader, into);
-        while (fine && take(reader, ','));
+        while (fine && next_item(reader));
         fine = fine && take(reader, close);
-        reader->depth--;
     }
+    reader->depth--;
     if (fine)
         return into;
     json_decref(into);
@@ -265,9 +272,11 @@ static json_t *read_value(struct reader *reader)
     }
 }
 
-json_t *json_read(const char *text, size_t length, json_error_t *reason)
+/* NULL: jansson shall decide, or the bounds are too narrow. */
+static json_t *read_plain(const char *text, size_t length, struct json_bounds bounds)
 {
-    struct reader reader = {.at = text, .end = text + length, .scratch = BUFFER_INIT};
+    struct reader reader = {
+        .at = text, .end = text + length, .nodes = 1, .bounds = bounds, .scratch = BUFFER_INIT};
     skip_space(&reader);
     json_t *value = NULL;
     if (reader.at < reader.end && (*reader.at == '{' || *reader.at == '['))
@@ -277,5 +286,50 @@ json_t *json_read(const char *text, size_t length, json_error_t *reason)
     if (value != NULL && reader.at == reader.end)
         return value;
     json_decref(value);
+    return NULL;
+}
+
+json_t *json_read(const char *text, size_t length, json_error_t *reason)
+{
+    json_t *value = read_plain(text, length, (struct json_bounds){DEPTH_MAX, SIZE_MAX});
+    return value != NULL ? value : json_loadb(text, length, JSON_REJECT_DUPLICATES, reason);
+}
+
+/* The closing quote of the string that begins at `at`; `end` if there is none. */
+static const char *string_end(const char *at, const char *end)
+{
+    while ((at = json_plain_end(at, end)) < end && *at != '"')
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    return at;
+}
+
+/* Counts without building anything. */
+static enum json_excess excess_of(const char *text, size_t length, const struct json_bounds *bounds)
+{
+    size_t depth = 0, nodes = 1;
+    const char *end = text + length;
+    for (const char *at = text; at < end; at++) {
+        char c = *at;
+        if (c == '"')
+            at = string_end(at + 1, end);
+        nodes += c == ',' || c == '{' || c == '[';
+        if (c == '{' || c == '[')
+            depth++;
+        else if ((c == '}' || c == ']') && depth > 0)
+            depth--;
+        if (depth > bounds->depth)
+            return JSON_TOO_DEEP;
+    }
+    return nodes > bounds->nodes ? JSON_TOO_MANY : JSON_WITHIN;
+}
+
+json_t *json_read_bounded(const char *text, size_t length, const struct json_bounds *bounds,
+                          enum json_excess *excess, json_error_t *reason)
+{
+    size_t depth = bounds->depth < DEPTH_MAX ? bounds->depth : DEPTH_MAX;
+    json_t *value = read_plain(text, length, (struct json_bounds){depth, bounds->nodes});
+    *excess = value != NULL ? JSON_WITHIN : excess_of(text, length, bounds);
+    if (value != NULL || *excess != JSON_WITHIN)
+        return value;
     return json_loadb(text, length, JSON_REJECT_DUPLICATES, reason);
 }

@@ -13,15 +13,21 @@ static size_t character(const char *bytes, size_t length)
     return used > 0 ? (size_t)used : 0;
 }
 
-/* How many ASCII bytes other than NUL `bytes` starts with, at least: counted in eights. */
-static size_t plain_run(const char *bytes, size_t length)
+#define TOP_BITS UINT64_C(0x8080808080808080)
+
+/* How many ASCII bytes `bytes` starts with, at least: counted in eights. */
+static size_t ascii_run(const char *bytes, size_t length)
 {
-    static const uint64_t high = UINT64_C(0x8080808080808080), ones = UINT64_C(0x0101010101010101);
+    uint64_t words[4];
     size_t at = 0;
-    for (; at + 8 <= length; at += 8) {
-        uint64_t word;
-        memcpy(&word, bytes + at, 8);
-        if ((word & high) != 0 || ((word - ones) & ~word & high) != 0)
+    for (; length - at >= sizeof words; at += sizeof words) {
+        memcpy(words, bytes + at, sizeof words);
+        if (((words[0] | words[1] | words[2] | words[3]) & TOP_BITS) != 0)
+            break;
+    }
+    for (; length - at >= sizeof words[0]; at += sizeof words[0]) {
+        memcpy(words, bytes + at, sizeof words[0]);
+        if ((words[0] & TOP_BITS) != 0)
             break;
     }
     return at;
@@ -29,13 +35,14 @@ static size_t plain_run(const char *bytes, size_t length)
 
 bool utf8_is_text(const char *bytes, size_t length)
 {
+    if (length != 0 && memchr(bytes, '\0', length) != NULL)
+        return false;
     for (size_t at = 0; at < length;) {
-        size_t used = plain_run(bytes + at, length - at);
-        if (used == 0) {
+        size_t used = ascii_run(bytes + at, length - at);
+        if (used == 0)
             used = character(bytes + at, length - at);
-            if (used == 0 || bytes[at] == '\0')
-                return false;
-        }
+        if (used == 0)
+            return false;
         at += used;
     }
     return true;

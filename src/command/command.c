@@ -43,53 +43,24 @@ const char *command_nearest(const char *name, size_t length)
     return nearest_word(word, names);
 }
 
-/* The closing quote of the string that begins at `at`; `end` if there is none. */
-static const char *string_end(const char *at, const char *end)
-{
-    while ((at = json_plain_end(at, end)) < end && *at != '"')
-        at += *at == '\\' && end - at > 1 ? 2 : 1;
-    return at;
-}
-
-static int reject_json(struct error *error, const char *what, size_t most, const char *unit)
+static void reject_json(struct error *error, const char *what, size_t most, const char *unit)
 {
     counter_add(COUNTER_ARGUMENTS_REJECTED, 1);
-    return error_set(error, ERROR_BAD_REQUEST, "the argument %s %zu %s", what, most, unit);
-}
-
-/* Counts before parsing: a short text can make a tree that is a hundred times as large, or as deep as it is
- * long. */
-static int check_json_size(const char *text, size_t length, const struct command_limits *limits,
-                           struct error *error)
-{
-    size_t depth = 0, nodes = 1;
-    const char *end = text + length;
-    for (const char *at = text; at < end; at++) {
-        char c = *at;
-        if (c == '"')
-            at = string_end(at + 1, end);
-        nodes += c == ',' || c == '{' || c == '[';
-        if (c == '{' || c == '[')
-            depth++;
-        else if ((c == '}' || c == ']') && depth > 0)
-            depth--;
-        if (depth > limits->json_depth)
-            return reject_json(error, "is nested deeper than", limits->json_depth,
-                               "levels (limits.json_depth)");
-    }
-    if (nodes > limits->json_nodes)
-        return reject_json(error, "has more than", limits->json_nodes, "values (limits.json_nodes)");
-    return 0;
+    error_set(error, ERROR_BAD_REQUEST, "the argument %s %zu %s", what, most, unit);
 }
 
 static json_t *parse_json(const char *text, size_t length, const struct command_limits *limits,
                           struct error *error)
 {
-    if (check_json_size(text, length, limits, error) < 0)
-        return NULL;
     json_error_t reason;
-    json_t *object = json_read(text, length, &reason);
-    if (object == NULL) {
+    enum json_excess excess;
+    struct json_bounds bounds = {limits->json_depth, limits->json_nodes};
+    json_t *object = json_read_bounded(text, length, &bounds, &excess, &reason);
+    if (excess == JSON_TOO_DEEP) {
+        reject_json(error, "is nested deeper than", limits->json_depth, "levels (limits.json_depth)");
+    } else if (excess == JSON_TOO_MANY) {
+        reject_json(error, "has more than", limits->json_nodes, "values (limits.json_nodes)");
+    } else if (object == NULL) {
         char *excerpt = strstr(reason.text, " near "); /* the client's own bytes, cut anywhere */
         if (excerpt != NULL)
             *excerpt = '\0';
@@ -182,6 +153,7 @@ int command_parse_arguments(struct request *request, const char *text, size_t le
 {
     while (length != 0 && (text[length - 1] == ' ' || text[length - 1] == '\t'))
         length--;
+    request->argument_length = length;
     if (length == 0)
         request->arguments = json_object();
     else if (text[0] == '{')

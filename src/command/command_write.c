@@ -93,6 +93,7 @@ int command_put(struct request *request, struct worker *worker, struct json_writ
         return COMMAND_FAILED;
     struct write *write = write_new(WRITE_PUT, article->id);
     struct buffer text = BUFFER_INIT;
+    buffer_reserve(&text, request->argument_length); /* what is stored is hardly ever longer */
     article_write_stored(article, &text);
     write->text_length = text.length;
     write->text = buffer_steal(&text);

@@ -45,7 +45,8 @@ struct request {
     char tag[REQUEST_TAG_MAX + 1]; /* "" = untagged */
     char peer[64];                 /* printable address, for the log */
     const struct command *command;
-    json_t *arguments;  /* owned: an object checked against the command's schema */
+    json_t *arguments;      /* owned: an object checked against the command's schema */
+    size_t argument_length; /* bytes, as it came */
     struct buffer text; /* a long argument that is still to be parsed: command_run() does it, on the worker */
     struct command_limits limits;
     int64_t received;    /* clock.h */

@@ -436,7 +436,7 @@ static void recover(struct index *index, unsigned failures, const struct error *
 void *indexer_main(void *argument)
 {
     struct index *index = argument;
-    thread_begin("storyd-index", THREAD_PROMPT);
+    thread_begin("storyd-index", THREAD_STEADY);
     struct error error = ERROR_INIT;
     struct catch_up *catch_up;
     pthread_mutex_lock(&index->lock);

@@ -496,7 +496,7 @@ static int carry_out(struct index *index, const struct decision *decision, struc
 void *maintenance_main(void *argument)
 {
     struct index *index = argument;
-    thread_begin("storyd-maint", THREAD_PROMPT); /* an epoch keeps a snapshot that the indexer waits for */
+    thread_begin("storyd-maint", THREAD_STEADY); /* an epoch keeps a snapshot that the indexer waits for */
     struct inspection last = {0, clock_now()};
     struct names_watch watch = {0};
     pthread_mutex_lock(&index->work_lock);

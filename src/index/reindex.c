@@ -359,7 +359,7 @@ static void *reindex_main(void *argument)
 {
     struct index *index = argument;
     struct error error = ERROR_INIT;
-    thread_begin("storyd-reindex", THREAD_PROMPT); /* it keeps a snapshot; its builders give way */
+    thread_begin("storyd-reindex", THREAD_STEADY); /* it keeps a snapshot; its builders give way */
     int result = run(index, &error);
     pthread_mutex_lock(&index->lock);
     index->reindex.running = false;

@@ -4,6 +4,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "command/command.h"
 #include "net/connection.h"
 #include "net/listener.h"
@@ -510,6 +511,7 @@ struct event_base *server_event_base(struct server *server)
 
 void server_run(struct server *server)
 {
+    thread_begin("storyd", THREAD_PROMPT);
     event_base_dispatch(server->host.base);
 }
 

@@ -144,3 +144,35 @@ def test_a_snapshot_is_whole(start):
     finally:
         stop.set()
         writer.join()
+
+
+def test_writes_that_pour_in_become_visible_meanwhile(start):
+    """Faster than they are indexed: what came first is found while more comes, and in the end all is."""
+    daemon = start("--index.commit_interval=20ms")
+    text = " ".join(f"word{i}" for i in range(100))
+    stop = threading.Event()
+    acknowledged = []
+
+    def write():
+        with daemon.client() as client:
+            while not stop.is_set():
+                ids = [f"n{len(acknowledged) + i}" for i in range(100)]
+                client.send(*[client.line("PUT", article(name, body=text)) for name in ids])
+                acknowledged.extend(name for name, reply in zip(ids, client.receive_all(100)) if reply["ok"])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with daemon.client() as client:
+            wait_until(lambda: client.ok("STATS")["index"]["lag"] > 500, what="a backlog")
+            before = client.ok("STATS")["index"]["revision"]
+            wait_until(lambda: client.ok("STATS")["index"]["revision"] > before, what="what came first")
+            assert client.ok("STATS")["index"]["lag"] > 0  # more has come meanwhile
+    finally:
+        stop.set()
+        writer.join()
+    with daemon.client() as client:
+        assert client.ok("FLUSH")["revision"] == len(acknowledged)
+        assert client.ok("STATS")["index"]["articles"] == len(acknowledged)
+        assert client.ids("word7", sort="newest", limit=1) == [acknowledged[-1]]
+        assert client.counter("index_errors") == 0

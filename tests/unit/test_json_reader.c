@@ -137,6 +137,81 @@ static void test_changed_anywhere(void **state)
     }
 }
 
+/* How deep a value is, and how much: a bracket and the commas between its members count. */
+static size_t depth_of(const json_t *value, size_t *nodes)
+{
+    size_t depth = 0;
+    size_t index;
+    const char *key;
+    json_t *member;
+    size_t members = json_is_array(value) ? json_array_size(value) : json_object_size(value);
+    if (!json_is_array(value) && !json_is_object(value))
+        return 0;
+    *nodes += 1 + (members > 1 ? members - 1 : 0);
+    json_array_foreach(value, index, member)
+    {
+        size_t inner = depth_of(member, nodes);
+        depth = inner > depth ? inner : depth;
+    }
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        size_t inner = depth_of(member, nodes);
+        depth = inner > depth ? inner : depth;
+    }
+    return depth + 1;
+}
+
+/* Exactly what is within the bounds is read, by the fast way and by jansson's. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}",
+        "[[]]",
+        "[1,2,3]",
+        "[1.5,2,3]",
+        "{\"a\":[1,{\"b\":[2,\"],[\"]}],\"c\":\"{\\\"[\"}",
+        "{\"a\":[1.5,{\"b\":[2,\"],[\"]}],\"c\":\"{\\\"[\"}",
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+        sample,
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        json_error_t reason;
+        size_t length = strlen(texts[i]);
+        size_t nodes = 1;
+        json_t *value = json_loadb(texts[i], length, 0, NULL);
+        size_t depth = depth_of(value, &nodes);
+        for (size_t deepest = depth - 1; deepest <= depth + 1; deepest++)
+            for (size_t most = nodes - 1; most <= nodes + 1; most++) {
+                enum json_excess excess;
+                struct json_bounds bounds = {deepest, most};
+                json_t *read = json_read_bounded(texts[i], length, &bounds, &excess, &reason);
+                assert_int_equal(excess, deepest < depth ? JSON_TOO_DEEP
+                                         : most < nodes  ? JSON_TOO_MANY
+                                                         : JSON_WITHIN);
+                assert_int_equal(read != NULL, excess == JSON_WITHIN);
+                assert_true(read == NULL || json_equal(read, value));
+                json_decref(read);
+            }
+        json_decref(value);
+    }
+}
+
+static void test_bounds_of_what_is_not_json(void **state)
+{
+    (void)state;
+    json_error_t reason;
+    enum json_excess excess;
+    struct json_bounds bounds = {2, 5};
+    assert_null(json_read_bounded("[[[", 3, &bounds, &excess, &reason));
+    assert_int_equal(excess, JSON_TOO_DEEP);
+    assert_null(json_read_bounded(",,,,,", 5, &bounds, &excess, &reason));
+    assert_int_equal(excess, JSON_TOO_MANY);
+    assert_null(json_read_bounded("[1,]", 4, &bounds, &excess, &reason));
+    assert_int_equal(excess, JSON_WITHIN);
+    assert_string_equal(reason.text, "unexpected token near ']'");
+}
+
 static void test_plain_end(void **state)
 {
     (void)state;
@@ -157,6 +232,8 @@ int main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_changed_anywhere),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_bounds_of_what_is_not_json),
         cmocka_unit_test(test_plain_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
