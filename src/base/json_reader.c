@@ -1,14 +1,14 @@
 #include "base/json_reader.h"
 
 #include "base/buffer.h"
+#include "base/utf8.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #define DEPTH_MAX 32
-#define DIGITS_MAX 18                         /* always fit a json_int_t */
-#define TOP_BITS UINT64_C(0x8080808080808080) /* of eight bytes */
+#define DIGITS_MAX 18 /* always fit a json_int_t */
 
 /* NULL from a reading function: jansson shall decide. */
 struct reader {
@@ -152,20 +152,6 @@ static bool read_text(struct reader *reader, const char **text, size_t *length)
     return true;
 }
 
-static bool is_ascii(const char *text, size_t length)
-{
-    uint64_t all = 0;
-    uint64_t word;
-    size_t at = 0;
-    for (; length - at >= sizeof word; at += sizeof word) {
-        memcpy(&word, text + at, sizeof word);
-        all |= word;
-    }
-    for (; at < length; at++)
-        all |= (unsigned char)text[at];
-    return (all & TOP_BITS) == 0;
-}
-
 /* jansson checks UTF-8 a byte at a time. */
 static json_t *read_string(struct reader *reader)
 {
@@ -173,7 +159,7 @@ static json_t *read_string(struct reader *reader)
     size_t length;
     if (!read_text(reader, &text, &length))
         return NULL;
-    return is_ascii(text, length) ? json_stringn_nocheck(text, length) : json_stringn(text, length);
+    return utf8_is_ascii(text, length) ? json_stringn_nocheck(text, length) : json_stringn(text, length);
 }
 
 static bool read_member(struct reader *reader, json_t *object)
@@ -186,9 +172,9 @@ static bool read_member(struct reader *reader, json_t *object)
         return false;
     json_t *value = read_value(reader);
     size_t before = json_object_size(object);
-    int failed = value == NULL            ? -1
-                 : is_ascii(text, length) ? json_object_setn_new_nocheck(object, text, length, value)
-                                          : json_object_setn_new(object, text, length, value);
+    int failed = value == NULL                 ? -1
+                 : utf8_is_ascii(text, length) ? json_object_setn_new_nocheck(object, text, length, value)
+                                               : json_object_setn_new(object, text, length, value);
     return failed == 0 && json_object_size(object) != before; /* else there are two of this key */
 }
 

@@ -33,6 +33,14 @@ static size_t ascii_run(const char *bytes, size_t length)
     return at;
 }
 
+bool utf8_is_ascii(const char *bytes, size_t length)
+{
+    size_t at = ascii_run(bytes, length);
+    while (at < length && (unsigned char)bytes[at] < 0x80)
+        at++;
+    return at == length;
+}
+
 bool utf8_is_text(const char *bytes, size_t length)
 {
     if (length != 0 && memchr(bytes, '\0', length) != NULL)

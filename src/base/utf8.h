@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+bool utf8_is_ascii(const char *bytes, size_t length);
+
 /* Valid UTF-8 without NUL bytes: what may enter storyd. */
 bool utf8_is_text(const char *bytes, size_t length);
 

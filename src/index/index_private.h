@@ -52,7 +52,8 @@ struct index {
     uint64_t head;
     int64_t head_moved;   /* when the head last did */
     bool indexer_is_idle; /* it waits for the head to move: else there is no need to wake it */
-    bool hurry;
+    bool hurry;           /* somebody waits for the next batch: it is due at once */
+    bool hurried;         /* the present batch was */
     struct index_call *calls;
     atomic_bool stopping;
     bool swap_wanted;    /* the reindex thread waits for work_lock: begin no other work */

@@ -132,6 +132,7 @@ static uint64_t wait_for_work(struct index *index, int64_t last_commit)
         int64_t due = when_due(index, last_commit, began);
         if (index->hurry || clock_now() >= due) {
             target = index->head;
+            index->hurried = index->hurry;
             index->hurry = false;
             break;
         }
@@ -222,12 +223,13 @@ static void *run_behind(void *argument)
 }
 
 /* While writes pour in, nothing of them can be found at once in any case: the batch then leaves the processor
- * to those who write. That takes a thread of its own, as none may go back to a higher priority. */
+ * to those who write, unless somebody waits for it. That takes a thread of its own, as none may go back to a
+ * higher priority. */
 static int run_batch(struct batch *batch)
 {
     pthread_t thread;
     pthread_mutex_lock(&batch->index->lock);
-    bool behind = writes_pour_in(batch->index);
+    bool behind = writes_pour_in(batch->index) && !batch->index->hurried;
     pthread_mutex_unlock(&batch->index->lock);
     if (!behind || pthread_create(&thread, NULL, run_behind, batch) != 0)
         return catch_up_run(batch->catch_up, batch->index->live, batch->target, batch->error);

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/normalise.h"
 
 #include <libstemmer.h>
@@ -365,15 +366,6 @@ void stemmer_set_free(struct stemmer_set *set)
     free(set);
 }
 
-static bool is_ascii(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] >= 0x80)
-            return false;
-    }
-    return true;
-}
-
 /* The bytes of an article joined to the word by an apostrophe, with it ("l'economie": 2), or 0. */
 static size_t elided_length(const struct language *language, const char *word, size_t length)
 {
@@ -402,7 +394,7 @@ static const char *run_stemmer(struct stemmer_set *set, const struct language *l
     if (found == 0)
         return word;
     *stem_length = found;
-    if (is_ascii((const char *)stem, found))
+    if (utf8_is_ascii((const char *)stem, found))
         return (const char *)stem;
     buffer_clear(&set->normalised);
     if (!text_normalise((const char *)stem, found, &set->normalised) || set->normalised.length == 0) {
