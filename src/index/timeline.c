@@ -173,7 +173,10 @@ static void find_common(struct building *building)
 /* The name's place behind the last entry of its list so far is `next`. */
 static uint32_t position_before(const struct building *building, uint32_t feature, uint32_t next)
 {
-    return next == building->list_starts[feature] ? 0 : TIMELINE_POSITION(building->lists[next - 1]) + 1;
+    uint32_t back = TIMELINE_REPEATED - 1;
+    if (next - building->list_starts[feature] < back)
+        return 0;
+    return TIMELINE_POSITION(building->lists[next - back]) + 1;
 }
 
 static void fill_names(struct building *building)

@@ -9,7 +9,7 @@
  * In a large slice some names are common. Those have running counts at every TIMELINE_BLOCK positions: how
  * often each appears in a range of whole blocks is the difference of two rows of numbers, however many
  * articles the range has. With each entry of the other names, the rare ones, stands when the name appeared
- * before: so those that appear more than once in a span are found without counting all the others.
+ * twice before: so those that appear three times in a span are found without counting all the others.
  *
  * Reading: any thread. Building: one thread.
  */
@@ -37,7 +37,8 @@ struct timeline {
     const uint32_t *common_names;  /* places in `common` */
     const uint32_t *rare_starts;   /* positions + 1: where the rare names of each stand */
     const uint32_t *rare_names;    /* numbers of features */
-    const uint32_t *rare_before;   /* of each of these: 1 + the position at which it appeared before, or 0 */
+    const uint32_t *rare_before;   /* of each of these: 1 + the position of its last appearance but one before
+                                      this one, or 0 */
     const uint32_t *list_starts;   /* features + 1: where the list of each stands in `lists` */
     const uint32_t *lists;         /* entries, oldest first */
     uint32_t positions;            /* articles that have a date */
@@ -46,6 +47,8 @@ struct timeline {
     uint32_t blocks;         /* whole ones; 0 if no name is common */
     const uint32_t *running; /* blocks + 1 rows of common_count: articles before the block with the name */
 };
+
+#define TIMELINE_REPEATED 3 /* times, up to the one that rare_before is of */
 
 /* Sections of the image. */
 #define TIMELINE_SECTIONS 9

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "related/trending_names.h"
+#include "related/trending_score.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -133,24 +134,6 @@ static uint32_t count_baseline(const struct trending_scratch *scratch,
     return count;
 }
 
-/* ---- score ---- */
-
-static double part(double count, double expected)
-{
-    return count * log(count / expected);
-}
-
-double trending_score(uint32_t window_articles, double window, uint32_t baseline_articles, double baseline)
-{
-    if (window_articles * baseline <= baseline_articles * window)
-        return 0;
-    double share = window / (window + baseline);
-    double a = window_articles + share;
-    double b = baseline_articles + (1 - share);
-    double both = a + b;
-    return sqrt(2 * (part(a, both * share) + part(b, both * (1 - share))));
-}
-
 /* ---- the best ---- */
 
 /*
@@ -206,22 +189,17 @@ static void keep_score(struct measuring *measuring, double score)
         measuring->least = heap[0];
 }
 
-/* About the score that the name would have, if it had no more articles in the baseline than are known of: the
- * difference of the roots of two counts, whose variance does not depend on the rates (Anscombe 1948). */
-static float estimate_of(const struct measuring *measuring, const struct trending_candidate *candidate)
-{
-    float ratio = (float)measuring->result->window / (float)measuring->result->baseline;
-    float expected = ((float)candidate->baseline + 1) * ratio;
-    return 2 * (sqrtf((float)candidate->window) - sqrtf(expected)) / sqrtf(1 + ratio);
-}
-
 #define BUCKETS 64
 #define BUCKETS_PER_POINT 8
 
-static size_t bucket_of(const struct trending_candidate *candidate)
+/* By about the score that the name would have, if it had no more articles in the baseline than are known of.
+ */
+static uint8_t bucket_of(const struct measuring *measuring, const struct trending_candidate *candidate)
 {
-    float place = candidate->estimate * BUCKETS_PER_POINT;
-    return place <= 0 ? 0 : place >= BUCKETS - 1 ? BUCKETS - 1 : (size_t)place;
+    float score = trending_estimate(candidate->window, (double)measuring->result->window, candidate->baseline,
+                                    (double)measuring->result->baseline);
+    float place = score * BUCKETS_PER_POINT;
+    return place <= 0 ? 0 : place >= BUCKETS - 1 ? BUCKETS - 1 : (uint8_t)place;
 }
 
 static void choose(struct trending_scratch *scratch, size_t candidate)
@@ -236,7 +214,7 @@ static void choose_likeliest(struct trending_scratch *scratch, size_t wanted)
     const struct trending_names *names = &scratch->candidates;
     size_t sizes[BUCKETS] = {0};
     for (size_t i = 0; i < names->count; i++)
-        sizes[bucket_of(&names->candidates[i])] += !names->candidates[i].is_chosen;
+        sizes[names->candidates[i].bucket] += !names->candidates[i].is_chosen;
     size_t above = 0;
     size_t last = BUCKETS - 1;
     for (; last > 0 && above + sizes[last] < wanted; last--)
@@ -244,7 +222,7 @@ static void choose_likeliest(struct trending_scratch *scratch, size_t wanted)
     size_t rest = wanted - above; /* of the last bucket */
     scratch->chosen_count = 0;
     for (size_t i = 0; i < names->count; i++) {
-        size_t bucket = bucket_of(&names->candidates[i]);
+        size_t bucket = names->candidates[i].bucket;
         if (names->candidates[i].is_chosen || bucket < last || (bucket == last && rest == 0))
             continue;
         rest -= bucket == last;
@@ -262,18 +240,9 @@ static uint32_t most_in_baseline(struct measuring *measuring, uint32_t window)
     uint32_t *known = &measuring->most[window];
     if (*known != 0)
         return *known - 1;
-    uint32_t low = 0; /* can be; from `high` on the name does not rise at all */
-    uint32_t high =
-        (uint32_t)((double)window * (double)measuring->result->baseline / (double)measuring->result->window) +
-        1;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (score_of(measuring, window, middle) >= measuring->least)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *known = low > 0 ? low : 1; /* not even none: its score will say so */
+    uint32_t baselines = trending_baselines(window, (double)measuring->result->window,
+                                            (double)measuring->result->baseline, measuring->least);
+    *known = baselines > 0 ? baselines : 1; /* not even none: its score will say so */
     return *known - 1;
 }
 
@@ -298,8 +267,10 @@ static void fetch_ahead(const struct trending_scratch *scratch, size_t at)
 /* With how many articles in the window a name can be among the best, if it has none in the baseline. */
 static uint32_t fewest_in_window(const struct measuring *measuring)
 {
-    uint32_t low = 1;
-    uint32_t high = UINT32_MAX / 2;
+    uint32_t high = 1;
+    while (high < UINT32_MAX / 4 && score_of(measuring, high, 0) < measuring->least)
+        high *= 2;
+    uint32_t low = high / 2 + 1;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (score_of(measuring, middle, 0) < measuring->least)
@@ -361,7 +332,7 @@ static int measure(struct measuring *measuring, struct error *error)
     scratch->chosen =
         memory_grow(scratch->chosen, &scratch->chosen_capacity, names->count, sizeof *scratch->chosen);
     for (size_t i = 0; i < names->count; i++)
-        names->candidates[i].estimate = estimate_of(measuring, &names->candidates[i]);
+        names->candidates[i].bucket = bucket_of(measuring, &names->candidates[i]);
     size_t chosen = 0;
     for (size_t wanted = limit * FIRST_MEASURED; measuring->least <= 0 && chosen < names->count;
          wanted *= 4) {

@@ -3,13 +3,8 @@
  *
  * What is counted is the slices' timelines: time buckets that are kept while indexing (index/timeline.h). The
  * names of the window are counted, then those are compared with the baseline that can still be among the
- * best: the time depends on the names of the window, not on how large the index is, and no text is read. The
- * score is the signed root of the log-likelihood ratio of two Poisson rates (Dunning 1993, "Accurate methods
- * for the statistics of surprise and coincidence"). With a articles in a window of w days, b in a baseline of
- * v days, and one article more spread evenly over both, so that a single article against nothing says little:
- *
- *     a' = a + w/(w+v)    b' = b + v/(w+v)    n = a' + b'
- *     score = sqrt(2 (a' ln(a' (w+v) / (n w)) + b' ln(b' (w+v) / (n v))))    where a/w > b/v, else 0
+ * best: the time depends on the names of the window, not on how large the index is, and no text is read. What
+ * the score is says trending_score.h.
  *
  * Of near-copies of one story only the first is counted that passed the filter and lies in the time.
  *
@@ -75,8 +70,5 @@ void trending_scratch_free(struct trending_scratch *scratch);
  * for every window of age. `result` is valid until the scratch's next use. Errors: deadline. */
 int trending_run(struct trending_scratch *scratch, const struct trending_query *query,
                  struct trending_result *result, struct error *error);
-
-/* The formula above. */
-double trending_score(uint32_t window_articles, double window, uint32_t baseline_articles, double baseline);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- counts ---- */
 
@@ -56,6 +57,7 @@ void trending_names_release(struct trending_names *names)
 {
     counts_release(&names->main);
     counts_release(&names->other);
+    free(names->frequent);
     free(names->candidates);
 }
 
@@ -83,8 +85,11 @@ static void count_rare(struct name_counts *counts, const struct date_span *span)
             counts_add_rare(counts, timeline->rare_names[i], 1);
 }
 
-/* Those only that appeared in the window before: so each is counted once too few at most. Articles that do
- * not count are not left out. */
+/* What a name may have been counted too few by count_repeated(). */
+#define UNCOUNTED (TIMELINE_REPEATED - 1)
+
+/* Those only that appeared twice in the window before: so each is counted twice too few at most. Articles
+ * that do not count are not left out. */
 static void count_repeated(struct name_counts *counts, const struct date_span *span)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
@@ -111,12 +116,23 @@ static struct block_range blocks_between(const struct date_span *span, uint32_t 
     return range;
 }
 
+/* What every machine of 64 bits adds at once. */
+typedef uint32_t four __attribute__((vector_size(16)));
+
 static void count_blocks(struct name_counts *counts, const struct timeline *timeline,
                          const struct block_range *range)
 {
     const uint32_t *before = timeline_running(timeline, range->first);
     const uint32_t *after = timeline_running(timeline, range->end);
-    for (uint32_t i = 0; i < timeline->common_count; i++)
+    uint32_t i = 0;
+    for (four sum, more, less; timeline->common_count - i >= 4; i += 4) {
+        memcpy(&sum, counts->common + i, sizeof sum);
+        memcpy(&more, after + i, sizeof more);
+        memcpy(&less, before + i, sizeof less);
+        sum += more - less;
+        memcpy(counts->common + i, &sum, sizeof sum);
+    }
+    for (; i < timeline->common_count; i++)
         counts->common[i] += after[i] - before[i];
 }
 
@@ -276,6 +292,20 @@ static void choose_strangers(struct trending_names *names, const struct trending
     names->count = kept;
 }
 
+/* The places of the common names that enough articles of the window have: how many there are. */
+static uint32_t list_frequent(struct trending_names *names, uint32_t common_count, uint32_t fewest)
+{
+    const uint32_t *counts = names->main.common;
+    uint32_t listed = 0;
+    names->frequent =
+        memory_grow(names->frequent, &names->frequent_capacity, common_count, sizeof *names->frequent);
+    for (uint32_t i = 0; i < common_count; i++) { /* no branch: half of them are frequent */
+        names->frequent[listed] = i;
+        listed += counts[i] >= fewest;
+    }
+    return listed;
+}
+
 /* Of the common names it is known how often they appear in the baseline at least; those that do not rise are
  * left out at once. */
 static void choose_common(struct trending_names *names, const struct trending_query *query,
@@ -288,16 +318,18 @@ static void choose_common(struct trending_names *names, const struct trending_qu
     bool is_known = range.end > range.first;
     const uint32_t *before = timeline_running(timeline, is_known ? range.first : 0);
     const uint32_t *after = timeline_running(timeline, is_known ? range.end : 0);
-    for (uint32_t i = 0; i < timeline->common_count; i++) {
-        uint32_t number = timeline->common[i];
-        uint32_t window = take(&names->main.common[i]);
-        if (!is_wanted(names, query, &main->slice->features, number, window))
-            continue;
+    uint32_t listed = list_frequent(names, timeline->common_count, query->min_articles);
+    for (uint32_t j = 0; j < listed; j++) {
+        uint32_t i = names->frequent[j];
+        uint32_t window = names->main.common[i];
         uint32_t baseline = after[i] - before[i];
         baseline = baseline > range.holes ? baseline - range.holes : 0;
-        if (window > baseline * per_article)
-            add_candidate(names, main, number, window, baseline);
+        if (window > baseline * per_article &&
+            is_wanted(names, query, &main->slice->features, timeline->common[i], window))
+            add_candidate(names, main, timeline->common[i], window, baseline);
     }
+    if (timeline->common_count != 0)
+        memset(names->main.common, 0, timeline->common_count * sizeof *names->main.common);
 }
 
 static void choose_rare(struct trending_names *names, const struct trending_query *query,
@@ -305,7 +337,7 @@ static void choose_rare(struct trending_names *names, const struct trending_quer
 {
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
-        uint32_t window = take(&names->main.rare[number]) + only_repeated;
+        uint32_t window = take(&names->main.rare[number]) + (only_repeated ? UNCOUNTED : 0);
         if (!is_wanted(names, query, &main->slice->features, number, window))
             continue;
         add_candidate(names, main, number, window, 0);
@@ -321,7 +353,7 @@ void trending_names_find(struct trending_names *names, const struct trending_row
     if (main == NULL)
         return;
     /* with a filter the most frequent names need not be those that are wanted */
-    bool only_repeated = query->min_articles > 1 && filter_is_open(query->filter);
+    bool only_repeated = query->min_articles >= TIMELINE_REPEATED && filter_is_open(query->filter);
     struct dictionary_builder strangers;
     struct joining joining = {names, NULL, &main->slice->features, &strangers};
     dictionary_builder_init(&strangers);

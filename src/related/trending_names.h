@@ -5,8 +5,8 @@
  * in the window are counted in place, those of the others are looked up there. Of whole blocks of the
  * timeline (timeline.h) the running counts tell how often the common names appear, and they tell how often a
  * name appears in the baseline at least. Of the rare names of the main slice only those are counted that
- * appear in the window again, where one article is not enough: so a longer window or more articles a day cost
- * little. One thread at a time.
+ * appear in the window for the third time, where two articles are not enough: so a longer window or more
+ * articles a day cost little. One thread at a time.
  */
 #ifndef STORYD_RELATED_TRENDING_NAMES_H
 #define STORYD_RELATED_TRENDING_NAMES_H
@@ -20,8 +20,8 @@ struct trending_candidate {
     uint32_t window;              /* articles in it; if it is a bound, until counted, at most */
     uint32_t baseline;            /* articles in it: at least, until it was counted */
     bool is_bound;                /* `window` is not the number yet */
-    float estimate;               /* of the score at most */
     bool is_chosen;               /* to be measured */
+    uint8_t bucket;               /* the higher the better the score can be, about */
     double score;
 };
 
@@ -40,6 +40,8 @@ struct name_counts {
 struct trending_names {
     struct name_counts main;
     struct name_counts other;
+    uint32_t *frequent; /* places of common names */
+    size_t frequent_capacity;
     struct trending_candidate *candidates;
     size_t capacity;
     size_t count;

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "corpus.h"
 #include "related/trending.h"
+#include "related/trending_score.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -596,6 +597,22 @@ static void one_article_against_nothing_does_not_win(void **state)
     assert_true(trending_score(0, 2, 0, 14) <= 0);
 }
 
+/* By looking at one number after the other. */
+static void the_largest_baseline_is_found(void **state)
+{
+    (void)state;
+    static const double spans[][2] = {{2, 14}, {172800, 1209600}, {1, 1}, {30, 7}, {1, 1000}};
+    static const double leasts[] = {0.01, 0.5, 1, 2.3, 3, 5, 9, 40};
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
+        for (size_t j = 0; j < sizeof leasts / sizeof *leasts; j++)
+            for (uint32_t window = 1; window < 120; window++) {
+                uint32_t expected = 0;
+                while (trending_score(window, spans[i][0], expected, spans[i][1]) >= leasts[j])
+                    expected++;
+                assert_int_equal(trending_baselines(window, spans[i][0], spans[i][1], leasts[j]), expected);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -610,6 +627,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(copies_of_a_story_count_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rare_name_wins_if_the_baseline_has_none_of_it, set_up, tear_down),
         cmocka_unit_test(one_article_against_nothing_does_not_win),
+        cmocka_unit_test(the_largest_baseline_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,36 @@
+/*
+ * trending_score.h - how surprising it is that a name is in so many articles of a window, after so many of a
+ * baseline.
+ *
+ * The signed root of the log-likelihood ratio of two Poisson rates (Dunning 1993, "Accurate methods for the
+ * statistics of surprise and coincidence"). With a articles in a window of w seconds, b in a baseline of v,
+ * and one article more spread evenly over both, so that a single article against nothing says little:
+ *
+ *     a' = a + w/(w+v)    b' = b + v/(w+v)    n = a' + b'
+ *     score = sqrt(2 (a' ln(a' (w+v) / (n w)) + b' ln(b' (w+v) / (n v))))    where a/w > b/v, else 0
+ *
+ * Pure functions. Any thread.
+ */
+#ifndef STORYD_RELATED_TRENDING_SCORE_H
+#define STORYD_RELATED_TRENDING_SCORE_H
+
+#include <math.h>
+#include <stdint.h>
+
+double trending_score(uint32_t window_articles, double window, uint32_t baseline_articles, double baseline);
+
+/* About trending_score(): the difference of the roots of two counts, whose variance does not depend on the
+ * rates (Anscombe 1948). Asked of every name, so it is inline. */
+static inline float trending_estimate(uint32_t window_articles, double window, uint32_t baseline_articles,
+                                      double baseline)
+{
+    float ratio = (float)window / (float)baseline;
+    float expected = ((float)baseline_articles + 1) * ratio;
+    return 2 * (sqrtf((float)window_articles) - sqrtf(expected)) / sqrtf(1 + ratio);
+}
+
+/* Up to how many articles in the baseline, not counting this one, the score is at least `least`, which is
+ * above 0: 0 if it never is. */
+uint32_t trending_baselines(uint32_t window_articles, double window, double baseline, double least);
+
+#endif
