@@ -247,10 +247,9 @@ def has_key_terms_of_today(client):
     return figures["articles"] <= 1.25 * figures["epoch_articles"] + 16  # an idle index sees to it
 
 
-def check_against_rebuild(daemon, oracle, overlap=0.6):
-    """The index as it grew finds the same as a fresh one. Key terms are chosen with the statistics of the moment, which
-    may be of two thirds of a small index only: so of RELATED a large part must agree. (0.65 was seen; two lists of ten
-    drawn at random from a hundred articles have one in common.)"""
+def check_against_rebuild(daemon, oracle, overlap=0.7):
+    """The index as it grew finds the same as a fresh one. Key terms are chosen with the statistics of the moment, so
+    that of RELATED a large part must agree."""
     present = sorted(name for name, (_, content) in oracle.acked.items() if content is not GONE)
     names = present[:: max(1, len(present) // 10)][:10]
     with daemon.client() as client:
