@@ -14,10 +14,10 @@
 #define PROMPT_SLICE_NS 100000 /* the least that the kernel takes */
 
 /*
- * Since Linux 6.6 a thread that wakes up waits until the running one has used up its slice of some
- * milliseconds, however low that one's priority is; since 6.12 it need not if its own slice is shorter, and a
- * thread may ask for one. Other kernels refuse or ignore that. A new thread has its maker's slices: 0 asks
- * for the usual ones.
+ * Since Linux 6.6 a thread that wakes up waits until the running one has used up its slice of a
+ * millisecond or more, however low that one's priority is; since 6.12 it need not if its own slice is
+ * shorter, and a thread may ask for one. Other kernels refuse or ignore that. A new thread has its maker's
+ * slices: 0 asks for the usual ones.
  */
 static void ask_for_slices(uint64_t nanoseconds)
 {

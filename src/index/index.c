@@ -450,6 +450,9 @@ void index_write_figures(struct index *index, struct json_writer *writer)
     pthread_mutex_unlock(&index->lock);
     uint64_t rows = 0;
     uint64_t dead = 0;
+    uint64_t documents = 0;
+    for (size_t i = 0; i < snapshot->source_count; i++)
+        documents += snapshot->sources[i].documents;
     for (size_t i = 0; i < snapshot->slice_count; i++) {
         rows += snapshot->slices[i]->rows->count;
         dead += atomic_load(&snapshot->slices[i]->shared->dead);
@@ -459,6 +462,7 @@ void index_write_figures(struct index *index, struct json_writer *writer)
     json_key_int(writer, "lag", (int64_t)(head - snapshot->revision));
     json_key_int(writer, "articles", (int64_t)(rows - dead));
     json_key_int(writer, "dead", (int64_t)dead);
+    json_key_int(writer, "documents", (int64_t)documents);
     json_key_int(writer, "sealed_segments", (int64_t)sealed);
     json_key_int(writer, "hot_segments", (int64_t)hots);
     json_key_int(writer, "slices", (int64_t)snapshot->slice_count);

@@ -29,8 +29,8 @@ static inline float trending_estimate(uint32_t window_articles, double window, u
     return 2 * (sqrtf((float)window_articles) - sqrtf(expected)) / sqrtf(1 + ratio);
 }
 
-/* Up to how many articles in the baseline, not counting this one, the score is at least `least`, which is
- * above 0: 0 if it never is. */
+/* The fewest articles in the baseline with which the score is below `least`, which is above 0: with fewer it
+ * is not. */
 uint32_t trending_baselines(uint32_t window_articles, double window, double baseline, double least);
 
 #endif

@@ -133,6 +133,27 @@ def test_builders_leave_the_processor_to_the_others(daemon):
     assert {nice[name] for name in ("storyd-commit", "storyd-index", "storyd-maint")} == {usual}
 
 
+def slices(daemon):
+    """The scheduler's slice of each thread in nanoseconds, by name; empty if the kernel does not say."""
+    found = {}
+    for thread in Path(f"/proc/{daemon.process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            figure = re.search(r"se\.slice\s*:\s*(\d+)", (thread / "sched").read_text())
+            if figure:
+                found[(thread / "comm").read_text().strip()] = int(figure[1])
+    return found
+
+
+def test_who_answers_takes_a_core_at_once(daemon):
+    release = tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
+    if release < (6, 12) or not slices(daemon):
+        pytest.skip("the kernel has no slices of a thread's own, or does not show them")
+    prompt = ("storyd", "storyd-commit", "storyd-worker")
+    wait_until(lambda: {slices(daemon).get(name) for name in prompt} == {100000}, what="short slices")
+    usual = slices(daemon)
+    assert min(usual["storyd-index"], usual["storyd-maint"]) > 100000
+
+
 # ---- two daemons ----
 
 
