@@ -299,7 +299,7 @@ static uint32_t list_frequent(struct trending_names *names, uint32_t common_coun
     uint32_t listed = 0;
     names->frequent =
         memory_grow(names->frequent, &names->frequent_capacity, common_count, sizeof *names->frequent);
-    for (uint32_t i = 0; i < common_count; i++) { /* no branch: half of them are frequent */
+    for (uint32_t i = 0; i < common_count; i++) { /* no branch: which ones cannot be foretold */
         names->frequent[listed] = i;
         listed += counts[i] >= fewest;
     }

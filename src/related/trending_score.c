@@ -35,10 +35,10 @@ uint32_t trending_baselines(uint32_t window_articles, double window, double base
     if (trending_score(window_articles, window, at, baseline) >= least) {
         do {
             low = at + 1;
-            at += step;
+            at = high - at > step ? at + step : high;
             step *= 2;
         } while (at < high && trending_score(window_articles, window, at, baseline) >= least);
-        high = at < high ? at : high;
+        high = at;
     } else {
         do {
             high = at;
