@@ -384,7 +384,7 @@ static void build_presence(struct rows_builder *builder, const struct rows_heade
     uint32_t rank = 0;
     for (size_t i = 0; i < words; i++) {
         ranks[i] = rank;
-        rank += (uint32_t)__builtin_popcountll(present[i]);
+        rank += bits_count(present[i]);
     }
     buffer_append(&builder->columns[SECTION_PRESENT], present, words * sizeof *present);
     buffer_append(&builder->columns[SECTION_RANKS], ranks, words * sizeof *ranks);

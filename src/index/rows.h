@@ -8,6 +8,7 @@
 #define STORYD_INDEX_ROWS_H
 
 #include "article/article.h"
+#include "base/bits.h"
 #include "index/dictionary.h"
 #include "index/gazetteer.h"
 #include "text/signature.h"
@@ -60,7 +61,7 @@ static inline uint32_t rows_find(const struct rows *rows, uint32_t docid)
     uint64_t bit = UINT64_C(1) << (offset % 64);
     if ((word & bit) == 0)
         return ROW_NONE;
-    return rows->ranks[offset / 64] + (uint32_t)__builtin_popcountll(word & (bit - 1));
+    return rows->ranks[offset / 64] + bits_count(word & (bit - 1));
 }
 
 /* Calls for each row with this article id, newest first, until `found` returns true; gives that row or

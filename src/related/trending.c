@@ -11,9 +11,16 @@
 
 #define FIRST_MEASURED 4 /* times the names asked for */
 
-/* A candidate that may be shown. */
+/* A candidate whose articles have been counted, and that rises. */
+struct measured {
+    uint32_t candidate; /* which one */
+    double score;
+};
+
+/* One that may be shown. */
 struct choice {
     const struct trending_candidate *candidate;
+    double score;
     const char *display;
     size_t length;
 };
@@ -26,6 +33,9 @@ struct trending_scratch {
     uint32_t *chosen; /* candidates that are to be measured */
     size_t chosen_capacity;
     size_t chosen_count;
+    struct measured *measured;
+    size_t measured_capacity;
+    size_t measured_count;
     struct choice *choices;
     size_t choice_capacity;
     struct trending_name *names;
@@ -45,6 +55,7 @@ void trending_scratch_free(struct trending_scratch *scratch)
     trending_names_release(&scratch->candidates);
     free(scratch->best);
     free(scratch->chosen);
+    free(scratch->measured);
     free(scratch->choices);
     free(scratch->names);
     free(scratch);
@@ -88,11 +99,18 @@ static bool counts(const struct dated_list *list, uint32_t at)
 static uint32_t number_between(const struct trending_candidate *candidate, const struct date_span *span,
                                uint32_t from, uint32_t until)
 {
-    return from != until ? trending_number_in(candidate, &span->slice->features) : DICTIONARY_NONE;
+    if (from == until)
+        return DICTIONARY_NONE;
+    return span == candidate->span ? candidate->number
+                                   : trending_number_in(candidate, &span->slice->features);
 }
 
+#define PLACE_NONE UINT32_MAX
+
+/* `*place` becomes where the window begins in the name's list of the candidate's own slice; unless that has
+ * no articles in it. */
 static uint32_t count_in_window(const struct trending_scratch *scratch,
-                                const struct trending_candidate *candidate)
+                                const struct trending_candidate *candidate, uint32_t *place)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < scratch->rows.span_count; i++) {
@@ -102,7 +120,10 @@ static uint32_t count_in_window(const struct trending_scratch *scratch,
         if (number == DICTIONARY_NONE)
             continue;
         uint32_t end = timeline->list_starts[number + 1];
-        for (uint32_t at = timeline_find(timeline, number, span->window); at < end; at++) {
+        uint32_t at = timeline_find(timeline, number, span->window);
+        if (span == candidate->span)
+            *place = at;
+        for (; at < end; at++) {
             uint32_t position = TIMELINE_POSITION(timeline->lists[at]);
             if (position >= span->end)
                 break;
@@ -112,19 +133,21 @@ static uint32_t count_in_window(const struct trending_scratch *scratch,
     return count;
 }
 
-/* Counts back from the window, up to one more than `most`. */
+/* Counts back from the window, up to `enough`. `place`: see count_in_window(). */
 static uint32_t count_baseline(const struct trending_scratch *scratch,
-                               const struct trending_candidate *candidate, uint32_t most)
+                               const struct trending_candidate *candidate, uint32_t place, uint32_t enough)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < scratch->rows.span_count && count <= most; i++) {
+    for (size_t i = 0; i < scratch->rows.span_count && count < enough; i++) {
         const struct date_span *span = &scratch->rows.spans[i];
         const struct timeline *timeline = &span->slice->features.timeline;
         uint32_t number = number_between(candidate, span, span->start, span->window);
         if (number == DICTIONARY_NONE)
             continue;
         uint32_t first = timeline->list_starts[number];
-        for (uint32_t at = timeline_find(timeline, number, span->window); at > first && count <= most; at--) {
+        bool is_found = span == candidate->span && place != PLACE_NONE;
+        uint32_t at = is_found ? place : timeline_find(timeline, number, span->window);
+        for (; at > first && count < enough; at--) {
             uint32_t position = TIMELINE_POSITION(timeline->lists[at - 1]);
             if (position < span->start)
                 break;
@@ -141,15 +164,18 @@ static uint32_t count_baseline(const struct trending_scratch *scratch,
  * their score can be at most. Those that look best are measured first, in their lists, and then the few that
  * can still be among the best: how many names there are hardly matters.
  */
-#define MOST_KNOWN 512
+#define LIKELY 2.0     /* a score: common names that cannot have it come only if others are not good enough */
+#define KNOWN_UPTO 512 /* articles in the window */
 
 struct measuring {
     struct trending_scratch *scratch;
     const struct trending_query *query;
     const struct trending_result *result;
+    size_t seen;   /* candidates whose buckets are known */
+    size_t chosen; /* of them, so far */
     size_t best_count;
-    double least;              /* what the last of the best has so far; 0: there are not so many */
-    uint32_t most[MOST_KNOWN]; /* see most_in_baseline(); 0: not known, else plus 1 */
+    double least;                  /* what the last of the best has so far; 0: there are not so many */
+    uint32_t too_many[KNOWN_UPTO]; /* see too_many_in_baseline(); 0: not known, else plus 1 */
 };
 
 static double score_of(const struct measuring *measuring, uint32_t window, uint32_t baseline)
@@ -230,20 +256,23 @@ static void choose_likeliest(struct trending_scratch *scratch, size_t wanted)
     }
 }
 
-/* With how many articles in the baseline a name can still be among the best. UINT32_MAX: one that is very
+static uint32_t find_too_many(struct measuring *measuring, uint32_t window)
+{
+    uint32_t too_many = trending_baselines(window, (double)measuring->result->window,
+                                           (double)measuring->result->baseline, measuring->least);
+    measuring->too_many[window] = too_many + 1;
+    return too_many;
+}
+
+/* With how many articles in the baseline a name cannot be among the best. UINT32_MAX: one that is very
  * frequent in the window is counted in any case. What was found for a lower `least` is still true, if a
  * little too much. */
-static uint32_t most_in_baseline(struct measuring *measuring, uint32_t window)
+static inline uint32_t too_many_in_baseline(struct measuring *measuring, uint32_t window)
 {
-    if (window >= MOST_KNOWN || measuring->least <= 0)
+    if (window >= KNOWN_UPTO || measuring->least <= 0)
         return UINT32_MAX;
-    uint32_t *known = &measuring->most[window];
-    if (*known != 0)
-        return *known - 1;
-    uint32_t baselines = trending_baselines(window, (double)measuring->result->window,
-                                            (double)measuring->result->baseline, measuring->least);
-    *known = baselines > 0 ? baselines : 1; /* not even none: its score will say so */
-    return *known - 1;
+    uint32_t known = measuring->too_many[window];
+    return known != 0 ? known - 1 : find_too_many(measuring, window);
 }
 
 #define MEASURED_UNCHECKED 1024 /* a fraction of a millisecond */
@@ -285,63 +314,99 @@ static uint32_t fewest_in_window(const struct measuring *measuring)
 static void choose_possible(struct measuring *measuring)
 {
     struct trending_scratch *scratch = measuring->scratch;
+    memset(measuring->too_many, 0, sizeof measuring->too_many); /* for what `least` is by now */
     const struct trending_names *names = &scratch->candidates;
     uint32_t fewest = fewest_in_window(measuring);
     scratch->chosen_count = 0;
     for (size_t i = 0; i < names->count; i++) {
         const struct trending_candidate *candidate = &names->candidates[i];
-        if (!candidate->is_chosen && candidate->window >= fewest &&
-            candidate->baseline <= most_in_baseline(measuring, candidate->window))
+        if (candidate->window >= fewest && !candidate->is_chosen &&
+            candidate->baseline < too_many_in_baseline(measuring, candidate->window))
             choose(scratch, i);
     }
+}
+
+/* Counts the candidate's articles, unless it turns out that it cannot be among the best. */
+static void measure_candidate(struct measuring *measuring, uint32_t number)
+{
+    struct trending_scratch *scratch = measuring->scratch;
+    struct trending_candidate *candidate = &scratch->candidates.candidates[number];
+    uint32_t place = PLACE_NONE;
+    if (candidate->is_bound)
+        candidate->window = count_in_window(scratch, candidate, &place);
+    candidate->is_bound = false;
+    if (candidate->window < measuring->query->min_articles)
+        return;
+    uint32_t too_many = too_many_in_baseline(measuring, candidate->window);
+    if (candidate->baseline >= too_many)
+        return;
+    candidate->baseline = count_baseline(scratch, candidate, place, too_many);
+    if (candidate->baseline >= too_many)
+        return;
+    double score = score_of(measuring, candidate->window, candidate->baseline);
+    if (score <= 0 || score < measuring->least)
+        return;
+    scratch->measured[scratch->measured_count++] = (struct measured){number, score};
+    keep_score(measuring, score);
 }
 
 static int measure_chosen(struct measuring *measuring, struct error *error)
 {
     struct trending_scratch *scratch = measuring->scratch;
     for (size_t i = 0; i < scratch->chosen_count; i++) {
-        struct trending_candidate *candidate = &scratch->candidates.candidates[scratch->chosen[i]];
         fetch_ahead(scratch, i);
         if (i % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
             return -1;
-        if ((candidate->baseline != 0 || candidate->is_bound) &&
-            score_of(measuring, candidate->window, candidate->baseline) < measuring->least)
-            continue; /* better ones have been found since it was chosen */
-        if (candidate->is_bound)
-            candidate->window = count_in_window(scratch, candidate);
-        candidate->is_bound = false;
-        if (candidate->window < measuring->query->min_articles)
-            continue;
-        uint32_t most = most_in_baseline(measuring, candidate->window);
-        candidate->baseline = count_baseline(scratch, candidate, most);
-        if (candidate->baseline > most)
-            continue;
-        candidate->score = score_of(measuring, candidate->window, candidate->baseline);
-        if (candidate->score > 0)
-            keep_score(measuring, candidate->score);
+        measure_candidate(measuring, scratch->chosen[i]);
     }
     return 0;
+}
+
+/* Those that look best, until as many have a score as are asked for, or all are measured. */
+static int measure_likeliest(struct measuring *measuring, struct error *error)
+{
+    struct trending_scratch *scratch = measuring->scratch;
+    size_t wanted = measuring->query->limit * FIRST_MEASURED;
+    for (; measuring->least <= 0 && measuring->chosen < scratch->candidates.count; wanted *= 4) {
+        choose_likeliest(scratch, wanted);
+        measuring->chosen += scratch->chosen_count;
+        if (measure_chosen(measuring, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Adds the common names whose score can be in [above, below). */
+static void add_common(struct measuring *measuring, double above, double below)
+{
+    struct trending_scratch *scratch = measuring->scratch;
+    struct trending_names *names = &scratch->candidates;
+    trending_names_add_common(names, measuring->query, above, below);
+    scratch->chosen =
+        memory_grow(scratch->chosen, &scratch->chosen_capacity, names->count, sizeof *scratch->chosen);
+    scratch->measured =
+        memory_grow(scratch->measured, &scratch->measured_capacity, names->count, sizeof *scratch->measured);
+    for (; measuring->seen < names->count; measuring->seen++) {
+        struct trending_candidate *candidate = &names->candidates[measuring->seen];
+        candidate->bucket = bucket_of(measuring, candidate);
+    }
 }
 
 static int measure(struct measuring *measuring, struct error *error)
 {
     struct trending_scratch *scratch = measuring->scratch;
-    struct trending_names *names = &scratch->candidates;
-    size_t limit = measuring->query->limit;
-    scratch->best = memory_grow(scratch->best, &scratch->best_capacity, limit, sizeof *scratch->best);
-    scratch->chosen =
-        memory_grow(scratch->chosen, &scratch->chosen_capacity, names->count, sizeof *scratch->chosen);
-    for (size_t i = 0; i < names->count; i++)
-        names->candidates[i].bucket = bucket_of(measuring, &names->candidates[i]);
-    size_t chosen = 0;
-    for (size_t wanted = limit * FIRST_MEASURED; measuring->least <= 0 && chosen < names->count;
-         wanted *= 4) {
-        choose_likeliest(scratch, wanted);
-        chosen += scratch->chosen_count;
-        if (measure_chosen(measuring, error) != 0)
+    scratch->best =
+        memory_grow(scratch->best, &scratch->best_capacity, measuring->query->limit, sizeof *scratch->best);
+    scratch->measured_count = 0;
+    add_common(measuring, LIKELY, INFINITY);
+    if (measure_likeliest(measuring, error) != 0)
+        return -1;
+    if (measuring->least < LIKELY) {
+        add_common(measuring, measuring->least, LIKELY);
+        if (measure_likeliest(measuring, error) != 0)
             return -1;
     }
-    if (chosen == names->count)
+    if (measuring->chosen == scratch->candidates.count)
         return 0;
     choose_possible(measuring);
     return measure_chosen(measuring, error);
@@ -380,9 +445,9 @@ static int compare_choices(const void *left, const void *right)
 {
     const struct choice *a = left;
     const struct choice *b = right;
-    double scores[2] = {a->candidate->score, b->candidate->score};
-    if (scores[0] > scores[1] || scores[0] < scores[1])
-        return scores[0] > scores[1] ? -1 : 1;
+    double difference = a->score - b->score;
+    if (difference > 0 || difference < 0)
+        return difference > 0 ? -1 : 1;
     int order = memcmp(a->display, b->display, a->length < b->length ? a->length : b->length);
     if (order != 0 || a->length != b->length)
         return order != 0 ? order : a->length > b->length ? 1 : -1;
@@ -392,17 +457,16 @@ static int compare_choices(const void *left, const void *right)
 /* Those that are among the best, or as good as the last of them, in order: how many are among the best. */
 static size_t choose_best(struct trending_scratch *scratch, double least, size_t limit)
 {
-    const struct trending_names *names = &scratch->candidates;
     size_t count = 0;
-    for (size_t i = 0; i < names->count; i++) {
-        const struct trending_candidate *candidate = &names->candidates[i];
-        if (candidate->score <= 0 || candidate->score < least)
+    scratch->choices = memory_grow(scratch->choices, &scratch->choice_capacity, scratch->measured_count,
+                                   sizeof *scratch->choices);
+    for (size_t i = 0; i < scratch->measured_count; i++) {
+        if (scratch->measured[i].score < least)
             continue;
-        scratch->choices =
-            memory_grow(scratch->choices, &scratch->choice_capacity, count + 1, sizeof *scratch->choices);
         struct choice *choice = &scratch->choices[count++];
-        choice->candidate = candidate;
-        find_display(scratch, candidate, &choice->display, &choice->length);
+        choice->candidate = &scratch->candidates.candidates[scratch->measured[i].candidate];
+        choice->score = scratch->measured[i].score;
+        find_display(scratch, choice->candidate, &choice->display, &choice->length);
     }
     if (count != 0)
         qsort(scratch->choices, count, sizeof *scratch->choices, compare_choices);
@@ -421,7 +485,7 @@ static void describe_best(struct trending_scratch *scratch, size_t count)
         name->kind = kind_of(choice->candidate);
         name->window = choice->candidate->window;
         name->baseline = choice->candidate->baseline;
-        name->score = choice->candidate->score;
+        name->score = choice->score;
         memset(name->series, 0, sizeof name->series);
         name->article_count = 0;
     }
@@ -512,9 +576,8 @@ static int find_trending(struct trending_scratch *scratch, const struct trending
     struct measuring measuring = {.scratch = scratch, .query = query, .result = result};
     if (trending_rows_find(&scratch->rows, query, result, error) != 0)
         return -1;
-    trending_names_find(&scratch->candidates, &scratch->rows, query, result);
     result->articles = scratch->rows.count;
-    if (scratch->candidates.count == 0 || query->limit == 0)
+    if (!trending_names_find(&scratch->candidates, &scratch->rows, query, result) || query->limit == 0)
         return 0;
     if (trending_check_deadline(query, error) != 0 || measure(&measuring, error) != 0)
         return -1;

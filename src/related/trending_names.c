@@ -19,7 +19,10 @@ static uint32_t *make_room(uint32_t *counts, size_t *capacity, size_t wanted)
 
 static void counts_prepare(struct name_counts *counts, const struct features *features)
 {
-    counts->common = make_room(counts->common, &counts->common_capacity, features->timeline.common_count);
+    size_t common_count = features->timeline.common_count;
+    counts->common = make_room(counts->common, &counts->common_capacity, common_count);
+    if (common_count != 0)
+        memset(counts->common, 0, common_count * sizeof *counts->common);
     counts->rare = make_room(counts->rare, &counts->rare_capacity, features->terms.count);
     counts->touched_count = 0;
 }
@@ -57,11 +60,16 @@ void trending_names_release(struct trending_names *names)
 {
     counts_release(&names->main);
     counts_release(&names->other);
-    free(names->frequent);
+    free(names->places);
     free(names->candidates);
 }
 
 /* ---- names of the window ---- */
+
+/* What every machine of 64 bits works on at once. */
+typedef uint32_t four __attribute__((vector_size(16)));
+typedef int32_t four_signed __attribute__((vector_size(16)));
+typedef float four_floats __attribute__((vector_size(16)));
 
 /* Names of neighbouring articles stand one behind the other. */
 static void count_common(struct name_counts *counts, const struct date_span *span, uint32_t from,
@@ -88,14 +96,38 @@ static void count_rare(struct name_counts *counts, const struct date_span *span)
 /* What a name may have been counted too few by count_repeated(). */
 #define UNCOUNTED (TIMELINE_REPEATED - 1)
 
+#define SCANNED 16 /* numbers at once */
+
+/* True if one of so many numbers below 2^31 is above the limit. */
+static inline bool any_above(const uint32_t *numbers, uint32_t limit)
+{
+    four_signed above = {0};
+    uint64_t found[2];
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < SCANNED; i += 4) {
+        four_signed some;
+        memcpy(&some, numbers + i, sizeof some);
+        above |= some > (int32_t)limit;
+    }
+    memcpy(found, &above, sizeof found);
+    return (found[0] | found[1]) != 0;
+}
+
 /* Those only that appeared twice in the window before: so each is counted twice too few at most. Articles
  * that do not count are not left out. */
 static void count_repeated(struct name_counts *counts, const struct date_span *span)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
-    for (uint32_t i = timeline->rare_starts[span->window]; i < timeline->rare_starts[span->end]; i++)
-        if (timeline->rare_before[i] > span->window)
-            counts_add_rare(counts, timeline->rare_names[i], 1);
+    uint32_t end = timeline->rare_starts[span->end];
+    uint32_t next;
+    for (uint32_t i = timeline->rare_starts[span->window]; i < end; i = next) {
+        next = end - i > SCANNED ? i + SCANNED : end;
+        if (next - i == SCANNED && !any_above(timeline->rare_before + i, span->window))
+            continue;
+        for (; i < next; i++)
+            if (timeline->rare_before[i] > span->window)
+                counts_add_rare(counts, timeline->rare_names[i], 1);
+    }
 }
 
 /* Whole blocks of the timeline. */
@@ -115,9 +147,6 @@ static struct block_range blocks_between(const struct date_span *span, uint32_t 
                       date_span_count(span, range.first * TIMELINE_BLOCK, range.end * TIMELINE_BLOCK);
     return range;
 }
-
-/* What every machine of 64 bits adds at once. */
-typedef uint32_t four __attribute__((vector_size(16)));
 
 static void count_blocks(struct name_counts *counts, const struct timeline *timeline,
                          const struct block_range *range)
@@ -180,11 +209,16 @@ static void count_window(struct name_counts *counts, const struct date_span *spa
         count_rare(counts, span);
 }
 
-static void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
-                          uint32_t window, uint32_t baseline)
+/* Room for so many more candidates. */
+static void candidates_reserve(struct trending_names *names, size_t more)
 {
     names->candidates =
-        memory_grow(names->candidates, &names->capacity, names->count + 1, sizeof *names->candidates);
+        memory_grow(names->candidates, &names->capacity, names->count + more, sizeof *names->candidates);
+}
+
+static inline void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
+                                 uint32_t window, uint32_t baseline)
+{
     names->candidates[names->count++] =
         (struct trending_candidate){.span = span, .number = number, .window = window, .baseline = baseline};
 }
@@ -196,8 +230,10 @@ static void add_stranger(struct trending_names *names, struct dictionary_builder
     size_t length;
     const char *term = dictionary_term(&span->slice->features.terms, number, &length);
     uint32_t known = dictionary_builder_add(strangers, term, length, "", 0);
-    if (known == names->count)
+    if (known == names->count) {
+        candidates_reserve(names, 1);
         add_candidate(names, span, number, 0, 0);
+    }
     names->candidates[known].window += window;
 }
 
@@ -248,7 +284,7 @@ static void join_other(const struct joining *joining)
     const struct timeline *timeline = &joining->span->slice->features.timeline;
     counts_reserve(&joining->names->main, timeline->common_count + other->touched_count);
     for (uint32_t i = 0; i < timeline->common_count; i++)
-        join_name(joining, timeline->common[i], take(&other->common[i]));
+        join_name(joining, timeline->common[i], other->common[i]);
     for (size_t i = 0; i < other->touched_count; i++)
         join_name(joining, other->touched[i], take(&other->rare[other->touched[i]]));
 }
@@ -292,49 +328,47 @@ static void choose_strangers(struct trending_names *names, const struct trending
     names->count = kept;
 }
 
-/* The places of the common names that enough articles of the window have: how many there are. */
-static uint32_t list_frequent(struct trending_names *names, uint32_t common_count, uint32_t fewest)
+/* What is known of the common names of the main slice. */
+static struct trending_common known_of_common(const struct trending_names *names,
+                                              const struct trending_query *query,
+                                              const struct trending_result *result)
 {
-    const uint32_t *counts = names->main.common;
-    uint32_t listed = 0;
-    names->frequent =
-        memory_grow(names->frequent, &names->frequent_capacity, common_count, sizeof *names->frequent);
-    for (uint32_t i = 0; i < common_count; i++) { /* no branch: which ones cannot be foretold */
-        names->frequent[listed] = i;
-        listed += counts[i] >= fewest;
-    }
-    return listed;
-}
-
-/* Of the common names it is known how often they appear in the baseline at least; those that do not rise are
- * left out at once. */
-static void choose_common(struct trending_names *names, const struct trending_query *query,
-                          const struct trending_result *result, const struct date_span *main)
-{
-    double per_article =
-        (double)result->window / (double)result->baseline; /* what one of the baseline is worth */
+    const struct date_span *main = names->span;
     const struct timeline *timeline = &main->slice->features.timeline;
     struct block_range range = blocks_between(main, main->start, main->window);
     bool is_known = range.end > range.first;
-    const uint32_t *before = timeline_running(timeline, is_known ? range.first : 0);
-    const uint32_t *after = timeline_running(timeline, is_known ? range.end : 0);
-    uint32_t listed = list_frequent(names, timeline->common_count, query->min_articles);
-    for (uint32_t j = 0; j < listed; j++) {
-        uint32_t i = names->frequent[j];
-        uint32_t window = names->main.common[i];
-        uint32_t baseline = after[i] - before[i];
-        baseline = baseline > range.holes ? baseline - range.holes : 0;
-        if (window > baseline * per_article &&
-            is_wanted(names, query, &main->slice->features, timeline->common[i], window))
-            add_candidate(names, main, timeline->common[i], window, baseline);
+    return (struct trending_common){
+        .window = names->main.common,
+        .before = timeline_running(timeline, is_known ? range.first : 0),
+        .after = timeline_running(timeline, is_known ? range.end : 0),
+        .holes = range.holes,
+        .count = timeline->common_count,
+        .fewest = query->min_articles < INT32_MAX ? query->min_articles : INT32_MAX,
+        .share = (double)result->window / (double)(result->window + result->baseline),
+    };
+}
+
+void trending_names_add_common(struct trending_names *names, const struct trending_query *query, double above,
+                               double below)
+{
+    const struct features *features = &names->span->slice->features;
+    const struct trending_common *common = &names->common;
+    names->places = memory_grow(names->places, &names->place_capacity, common->count, sizeof *names->places);
+    uint32_t listed = trending_common_list(common, above, below, names->places);
+    candidates_reserve(names, listed);
+    for (uint32_t i = 0; i < listed; i++) {
+        uint32_t place = names->places[i];
+        uint32_t number = features->timeline.common[place];
+        if (names->all_kinds || query->kinds[features->kinds[number]])
+            add_candidate(names, names->span, number, common->window[place],
+                          trending_common_baseline(common, place));
     }
-    if (timeline->common_count != 0)
-        memset(names->main.common, 0, timeline->common_count * sizeof *names->main.common);
 }
 
 static void choose_rare(struct trending_names *names, const struct trending_query *query,
                         const struct date_span *main, bool only_repeated)
 {
+    candidates_reserve(names, names->main.touched_count);
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
         uint32_t window = take(&names->main.rare[number]) + (only_repeated ? UNCOUNTED : 0);
@@ -345,13 +379,14 @@ static void choose_rare(struct trending_names *names, const struct trending_quer
     }
 }
 
-void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
+bool trending_names_find(struct trending_names *names, const struct trending_rows *rows,
                          const struct trending_query *query, const struct trending_result *result)
 {
     const struct date_span *main = main_span(rows);
     names->count = 0;
+    names->span = main;
     if (main == NULL)
-        return;
+        return false;
     /* with a filter the most frequent names need not be those that are wanted */
     bool only_repeated = query->min_articles >= TIMELINE_REPEATED && filter_is_open(query->filter);
     struct dictionary_builder strangers;
@@ -367,9 +402,10 @@ void trending_names_find(struct trending_names *names, const struct trending_row
     }
     names->all_kinds = wants_all_kinds(query);
     choose_strangers(names, query);
-    choose_common(names, query, result, main);
+    names->common = known_of_common(names, query, result);
     choose_rare(names, query, main, only_repeated);
     dictionary_builder_release(&strangers);
+    return true;
 }
 
 uint32_t trending_number_in(const struct trending_candidate *candidate, const struct features *features)

@@ -11,6 +11,7 @@
 #ifndef STORYD_RELATED_TRENDING_NAMES_H
 #define STORYD_RELATED_TRENDING_NAMES_H
 
+#include "related/trending_common.h"
 #include "related/trending_rows.h"
 
 /* A name that appears in the window. */
@@ -22,14 +23,13 @@ struct trending_candidate {
     bool is_bound;                /* `window` is not the number yet */
     bool is_chosen;               /* to be measured */
     uint8_t bucket;               /* the higher the better the score can be, about */
-    double score;
 };
 
-/* How many articles of the window have each name of one slice; all zero when not in use. */
+/* How many articles of the window have each name of one slice. */
 struct name_counts {
     uint32_t *common; /* by their places among the common ones */
     size_t common_capacity;
-    uint32_t *rare; /* by their features' numbers */
+    uint32_t *rare; /* by their features' numbers; all zero when not in use */
     size_t rare_capacity;
     uint32_t *touched; /* rare ones whose count is not zero */
     size_t touched_capacity;
@@ -40,8 +40,10 @@ struct name_counts {
 struct trending_names {
     struct name_counts main;
     struct name_counts other;
-    uint32_t *frequent; /* places of common names */
-    size_t frequent_capacity;
+    const struct date_span *span;  /* of the main slice */
+    struct trending_common common; /* what is known of its common names */
+    uint32_t *places;              /* of some of them */
+    size_t place_capacity;
     struct trending_candidate *candidates;
     size_t capacity;
     size_t count;
@@ -49,10 +51,16 @@ struct trending_names {
 };
 void trending_names_release(struct trending_names *names);
 
-/* Finds the names of the query's kinds that enough articles of the window have, or may have, and that may
- * have become more frequent. `result`: the times. */
-void trending_names_find(struct trending_names *names, const struct trending_rows *rows,
+/* Counts the names of the window. Those that are not common in the main slice are candidates then, if they
+ * are of the query's kinds and enough articles of the window have them, or may have. `result`: the times.
+ * False if the window has no articles. */
+bool trending_names_find(struct trending_names *names, const struct trending_rows *rows,
                          const struct trending_query *query, const struct trending_result *result);
+
+/* Adds the common names that rise and whose score can be in [above, below). Each is added once if the ranges
+ * of several calls do not overlap. The candidates may move. */
+void trending_names_add_common(struct trending_names *names, const struct trending_query *query, double above,
+                               double below);
 
 static inline const struct features *trending_features(const struct trending_candidate *candidate)
 {

@@ -1,5 +1,6 @@
 #include "related/trending_rows.h"
 
+#include "base/bits.h"
 #include "base/clock.h"
 #include "base/memory.h"
 
@@ -116,7 +117,7 @@ uint32_t date_span_count(const struct date_span *span, uint32_t from, uint32_t u
         uint64_t word = span->counts[from / 64 - base] & UINT64_MAX << (from % 64);
         if (next > until)
             word &= UINT64_MAX >> (next - until);
-        count += (uint32_t)__builtin_popcountll(word);
+        count += bits_count(word);
     }
     return count;
 }
@@ -257,7 +258,7 @@ static void count_bits(struct trending_rows *rows)
 {
     for (size_t i = 0; i < rows->span_count; i++)
         for (size_t j = 0; j < span_words(&rows->spans[i]); j++)
-            rows->count += (uint64_t)__builtin_popcountll(rows->spans[i].counts[j]);
+            rows->count += bits_count(rows->spans[i].counts[j]);
 }
 
 /* ---- the whole ---- */

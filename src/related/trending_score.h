@@ -19,6 +19,24 @@
 
 double trending_score(uint32_t window_articles, double window, uint32_t baseline_articles, double baseline);
 
+/*
+ * A bound that needs neither root nor logarithm. With s = w/(w+v), n s of the n articles would be expected in
+ * the window, and p = a'/n of them are in it. The score's square is 2 n times the relative entropy of p
+ * against s,
+ *
+ *     the integral of (p - t) / (t (1-t)) over t from s to p.
+ *
+ * While p is not above 1-s, no t (1-t) there is below s (1-s), so
+ *
+ *     score^2 <= d / (s (1-s))    where d = (a' - n s)^2 / n
+ *
+ * This is the least d that a score needs then, less a thousandth: who computes d of floats is off by less.
+ */
+static inline double trending_deviation(double score, double share)
+{
+    return score * score * share * (1 - share) * 0.999;
+}
+
 /* About trending_score(): the difference of the roots of two counts, whose variance does not depend on the
  * rates (Anscombe 1948). Asked of every name, so it is inline. */
 static inline float trending_estimate(uint32_t window_articles, double window, uint32_t baseline_articles,

@@ -1,0 +1,103 @@
+#include "related/trending_common.h"
+
+#include "related/trending_score.h"
+
+#include <float.h>
+#include <string.h>
+
+/* What every machine of 64 bits works on at once. */
+typedef int32_t four __attribute__((vector_size(16)));
+typedef float four_floats __attribute__((vector_size(16)));
+
+/* Floats are rounded: so much of a count more or less does not make a name one that falls. */
+#define ROUNDED 1e-6F
+
+static inline four load(const uint32_t *numbers)
+{
+    four loaded;
+    memcpy(&loaded, numbers, sizeof loaded);
+    return loaded;
+}
+
+/* Floats not below 0 are in the order of their bits. */
+static inline four_floats larger(four_floats numbers, four others)
+{
+    four bits = (four)numbers;
+    four is_less = bits < others;
+    return (four_floats)((bits & ~is_less) | (others & is_less));
+}
+
+/* A range of trending_deviation(). */
+struct range {
+    float least;
+    float below;
+};
+
+/* Of four places: -1 for those that are in the range, 0 for the others. */
+static inline four are_in(const struct trending_common *common, uint32_t place, const struct range *range)
+{
+    float share = (float)common->share;
+    four articles = load(common->window + place);
+    four known = load(common->after + place) - load(common->before + place) - (int32_t)common->holes;
+    known &= known > 0;
+    four_floats window = __builtin_convertvector(articles, four_floats);
+    four_floats both = window + __builtin_convertvector(known, four_floats) + 1;
+    four_floats above = window + share - both * share; /* what would be expected */
+    four_floats deviation = above * above / both;
+    /* the bound does not hold where nearly all articles are in the window */
+    deviation = larger(deviation, (four)(four_floats){FLT_MAX, FLT_MAX, FLT_MAX, FLT_MAX} &
+                                      (window + share > both * (1 - share)));
+    return (articles >= (int32_t)common->fewest) & (above > both * -ROUNDED) & (deviation >= range->least) &
+           (deviation < range->below);
+}
+
+static inline uint32_t list_four(const struct trending_common *common, uint32_t place,
+                                 const struct range *range, uint32_t *places, uint32_t listed)
+{
+    int32_t in_range[4];
+    uint64_t any[2];
+    four found = are_in(common, place, range);
+    memcpy(any, &found, sizeof any);
+    if ((any[0] | any[1]) == 0)
+        return listed;
+    memcpy(in_range, &found, sizeof in_range);
+    for (uint32_t i = 0; i < 4; i++) { /* no branch: which ones cannot be foretold */
+        places[listed] = place + i;
+        listed -= (uint32_t)in_range[i];
+    }
+    return listed;
+}
+
+/* The last names, fewer than four: with others that no one wants. */
+static uint32_t list_last(const struct trending_common *common, uint32_t place, const struct range *range,
+                          uint32_t *places, uint32_t listed)
+{
+    uint32_t columns[3][4] = {{0}};
+    uint32_t found[4];
+    uint32_t left = common->count - place;
+    memcpy(columns[0], common->window + place, left * sizeof **columns);
+    memcpy(columns[1], common->before + place, left * sizeof **columns);
+    memcpy(columns[2], common->after + place, left * sizeof **columns);
+    struct trending_common last = *common;
+    last.window = columns[0];
+    last.before = columns[1];
+    last.after = columns[2];
+    uint32_t count = list_four(&last, 0, range, found, 0);
+    for (uint32_t i = 0; i < count; i++)
+        if (found[i] < left)
+            places[listed++] = place + found[i];
+    return listed;
+}
+
+uint32_t trending_common_list(const struct trending_common *common, double above, double below,
+                              uint32_t *places)
+{
+    struct range range = {(float)trending_deviation(above, common->share),
+                          (float)trending_deviation(below, common->share)};
+    const struct trending_common local = *common; /* `places` does not change it */
+    uint32_t listed = 0;
+    uint32_t place = 0;
+    for (; local.count - place >= 4; place += 4)
+        listed = list_four(&local, place, &range, places, listed);
+    return place < common->count ? list_last(common, place, &range, places, listed) : listed;
+}
