@@ -33,6 +33,29 @@ int worker_store(struct worker *worker, struct store_reader **store, struct erro
     return 0;
 }
 
+#define REPLY_COPIED 32768 /* bytes */
+
+/* A reply grows in memory of the worker's own, which has room for most from the start. */
+static void lend_memory(struct worker *worker, struct request *request)
+{
+    buffer_release(&request->reply);
+    request->reply = worker->reply;
+    worker->reply = (struct buffer)BUFFER_INIT;
+}
+
+/* What goes out is a copy of just its size: it may wait for a client that reads slowly. A long one goes out
+ * as it is. */
+static void take_memory_back(struct worker *worker, struct request *request)
+{
+    struct buffer written = request->reply;
+    if (written.length > REPLY_COPIED)
+        return;
+    request->reply = (struct buffer)BUFFER_INIT;
+    buffer_append(&request->reply, written.data, written.length);
+    worker->reply = written;
+    buffer_clear(&worker->reply);
+}
+
 static void serve(struct worker *worker, struct request *request)
 {
     if (request->deadline != 0 && clock_now() > request->deadline) {
@@ -44,11 +67,14 @@ static void serve(struct worker *worker, struct request *request)
     }
     atomic_store(&worker->busy_deadline, request->deadline);
     atomic_store(&worker->busy_since, clock_now());
+    lend_memory(worker, request);
     bool answered = command_run(request, worker);
     atomic_store(&worker->busy_since, 0);
     atomic_store_explicit(&worker->service->workers->all_stalled, false, memory_order_relaxed);
-    if (answered)
+    if (answered) {
+        take_memory_back(worker, request);
         request_finish(request);
+    }
 }
 
 static void *worker_main(void *argument)
@@ -85,6 +111,7 @@ static void release(struct worker *worker)
     article_free(worker->draft);
     free(worker->shared);
     buffer_release(&worker->text);
+    buffer_release(&worker->reply);
 }
 
 int workers_start(struct service *service, size_t count, size_t queue_length, int64_t watch,
