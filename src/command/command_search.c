@@ -16,13 +16,25 @@ static enum search_sort sort_of(const json_t *arguments)
     return strcmp(word, "most_viewed") == 0 ? SORT_MOST_VIEWED : SORT_RELEVANCE;
 }
 
+#define HITS_AHEAD 10 /* whose cards are fetched together */
+
+static void prefetch_cards(const struct search_hit *hits, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hit_prefetch_card(hits[i].slice, hits[i].row);
+}
+
 static int write_hits(struct worker *worker, const struct search_result *result, const json_t *fields,
                       struct json_writer *reply, struct error *error)
 {
+    for (size_t i = 0; i < result->hit_count; i++)
+        hit_prefetch_start(result->hits[i].slice, result->hits[i].row);
     json_key(reply, "hits");
     json_begin_array(reply);
     for (size_t i = 0; i < result->hit_count; i++) {
         const struct search_hit *hit = &result->hits[i];
+        if (i % HITS_AHEAD == 0)
+            prefetch_cards(hit, result->hit_count - i < HITS_AHEAD ? result->hit_count - i : HITS_AHEAD);
         json_begin_object(reply);
         if (hit_write(worker, hit->slice, hit->row, fields, reply, error) != 0)
             return -1;

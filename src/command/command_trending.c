@@ -93,6 +93,8 @@ static int write_articles(struct worker *worker, const struct trending_name *nam
                           struct json_writer *reply, struct error *error)
 {
     int status = 0;
+    for (size_t i = 0; i < name->article_count; i++)
+        hit_prefetch_card(name->articles[i].slice, name->articles[i].row);
     json_key(reply, "strongest");
     json_begin_array(reply);
     for (size_t i = 0; i < name->article_count && status == 0; i++) {
@@ -142,6 +144,9 @@ static int write_reply(struct worker *worker, const struct trending_query *query
 {
     char date[DATE_TEXT_SIZE];
     int status = 0;
+    for (size_t i = 0; i < result->count; i++)
+        for (size_t j = 0; j < result->names[i].article_count; j++)
+            hit_prefetch_start(result->names[i].articles[j].slice, result->names[i].articles[j].row);
     json_key(reply, "trending");
     json_begin_array(reply);
     for (size_t i = 0; i < result->count && status == 0; i++)

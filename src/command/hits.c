@@ -3,11 +3,15 @@
 #include "article/article.h"
 #include "base/counters.h"
 #include "base/nearest.h"
+#include "base/prefetch.h"
 
 #include <string.h>
 
 /* What a card has beside the members of its article: names that were recognised in the text. */
 #define FOUND_FIELD "found"
+
+#define CACHE_LINE 64
+#define CARD_LINES 6 /* most of a card; of the rest the processor has guessed by then that it is wanted */
 
 /* Fields a card does not have. */
 static const char *const stored_only[] = {"body", "extra", "pinned", "blocked", "related", NULL};
@@ -143,6 +147,19 @@ void hit_write_article(const struct article *article, int64_t views, const json_
     }
     if (wants(fields, "views"))
         json_key_int(writer, "views", views);
+}
+
+void hit_prefetch_start(const struct slice *slice, uint32_t row)
+{
+    prefetch(&slice->rows->card_starts[row]);
+    prefetch(&slice->shared->views[row]);
+}
+
+void hit_prefetch_card(const struct slice *slice, uint32_t row)
+{
+    const char *card = slice->rows->cards + slice->rows->card_starts[row];
+    for (size_t line = 0; line < CARD_LINES; line++)
+        prefetch(card + line * CACHE_LINE);
 }
 
 int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,

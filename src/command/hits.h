@@ -18,6 +18,11 @@ int hit_fields_check(const json_t *fields, struct error *error);
 int hit_write(struct worker *worker, const struct slice *slice, uint32_t row, const json_t *fields,
               struct json_writer *writer, struct error *error);
 
+/* Have the memory fetched that hit_write() will read of the card. Of several articles first where the cards
+ * stand, then, when that is there, the cards. */
+void hit_prefetch_start(const struct slice *slice, uint32_t row);
+void hit_prefetch_card(const struct slice *slice, uint32_t row);
+
 /* The same of an article that is not in the index yet. */
 void hit_write_article(const struct article *article, int64_t views, const json_t *fields,
                        struct json_writer *writer);

@@ -5,8 +5,6 @@
 
 #define TERMS_SHOWN 10
 #define COPIES_SHOWN 20
-#define CACHE_LINE 64
-#define CARD_LINES 6 /* most of a card; of the rest the processor has guessed by then that it is wanted */
 
 /* Features come sorted by kind; `at` moves on to the next kind. */
 static void write_names(const struct shared_feature *shared, size_t count, size_t *at, uint8_t kind,
@@ -115,13 +113,9 @@ static void write_copies(const struct related_hit *hit, const struct suggestion_
 void suggestions_prefetch(const struct related_hit *hits, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        __builtin_prefetch(&hits[i].slice->rows->card_starts[hits[i].row]);
-    for (size_t i = 0; i < count; i++) {
-        const struct rows *rows = hits[i].slice->rows;
-        const char *card = rows->cards + rows->card_starts[hits[i].row];
-        for (size_t line = 0; line < CARD_LINES; line++)
-            __builtin_prefetch(card + line * CACHE_LINE);
-    }
+        hit_prefetch_start(hits[i].slice, hits[i].row);
+    for (size_t i = 0; i < count; i++)
+        hit_prefetch_card(hits[i].slice, hits[i].row);
 }
 
 int suggestion_write(struct worker *worker, const struct feature_vector *source,

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -88,15 +89,15 @@ void dictionary_prefetch(const struct dictionary *dictionary, const uint64_t *ha
                          uint32_t *numbers)
 {
     for (size_t i = 0; i < count; i++)
-        __builtin_prefetch(&dictionary->slots[hashes[i] & (dictionary->slot_count - 1)]);
+        prefetch(&dictionary->slots[hashes[i] & (dictionary->slot_count - 1)]);
     for (size_t i = 0; i < count; i++) {
         numbers[i] = guess(dictionary, hashes[i]);
         if (numbers[i] != DICTIONARY_NONE)
-            __builtin_prefetch(&dictionary->offsets[numbers[i]]);
+            prefetch(&dictionary->offsets[numbers[i]]);
     }
     for (size_t i = 0; i < count; i++)
         if (numbers[i] != DICTIONARY_NONE)
-            __builtin_prefetch(dictionary->bytes + dictionary->offsets[numbers[i]]);
+            prefetch(dictionary->bytes + dictionary->offsets[numbers[i]]);
 }
 
 /* ---- building ---- */

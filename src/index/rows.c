@@ -157,23 +157,6 @@ uint32_t rows_find_id(const struct rows *rows, const char *id, size_t length, ui
     return ROW_NONE;
 }
 
-uint32_t rows_dated_before(const struct rows *rows, int64_t published)
-{
-    return rows_dated_before_between(rows, 0, rows->dated, published);
-}
-
-uint32_t rows_dated_before_between(const struct rows *rows, uint32_t low, uint32_t high, int64_t published)
-{
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (rows->published[rows->by_date[middle]] < published)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* ---- building ---- */
 
 struct rows_builder {

@@ -70,11 +70,6 @@ static inline uint32_t rows_find(const struct rows *rows, uint32_t docid)
 uint32_t rows_find_id(const struct rows *rows, const char *id, size_t length, uint64_t hash,
                       bool (*wanted)(void *context, uint32_t row), void *context);
 
-/* How many rows of `by_date` are older than a date: where the first that is not stands. */
-uint32_t rows_dated_before(const struct rows *rows, int64_t published);
-/* The same, where it is known to be in [low, high]. */
-uint32_t rows_dated_before_between(const struct rows *rows, uint32_t low, uint32_t high, int64_t published);
-
 /* Where a row stands in `by_date`; ROW_NONE if it has no date. */
 static inline uint32_t rows_date_position(const struct rows *rows, uint32_t row)
 {

@@ -1,6 +1,7 @@
 #include "index/slice.h"
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,23 @@ static void rows_release(struct slice_rows *shared)
     free(shared->died);
     free(shared->views);
     free(shared->dead_by_date);
+    free(shared->date_marks);
     free(shared);
+}
+
+static int64_t date_at(const struct rows *rows, uint32_t position)
+{
+    return rows->published[rows->by_date[position]];
+}
+
+/* Rows lie in the order of their docids: to look for a date among them alone would read a line of memory, or
+ * two, at each step. */
+static void mark_dates(struct slice_rows *shared)
+{
+    size_t count = (size_t)shared->rows.dated / DATE_MARK + 1;
+    shared->date_marks = memory_allocate(count * sizeof *shared->date_marks);
+    for (uint32_t position = 0; position < shared->rows.dated; position += DATE_MARK)
+        shared->date_marks[position / DATE_MARK] = date_at(&shared->rows, position);
 }
 
 static struct slice_rows *rows_new(struct image_bytes bytes, struct error *error)
@@ -68,6 +85,7 @@ static struct slice_rows *rows_new(struct image_bytes bytes, struct error *error
         atomic_init(&shared->views[row], shared->rows.views[row]);
     }
     shared->dead_by_date = memory_zeroed((size_t)shared->rows.dated / 64 + 1, sizeof *shared->dead_by_date);
+    mark_dates(shared);
     return shared;
 }
 
@@ -141,6 +159,57 @@ void slice_release(struct slice *slice)
     free(slice->copies_by_date);
     rows_release(slice->shared);
     free(slice);
+}
+
+/* ---- dates ---- */
+
+struct date_search slice_date_search(const struct slice *slice, uint32_t low, uint32_t high,
+                                     int64_t published)
+{
+    struct date_search search = {slice->rows, published, low, high};
+    const int64_t *marks = slice->shared->date_marks;
+    uint32_t first = low / DATE_MARK + (low % DATE_MARK != 0);
+    uint32_t end = high / DATE_MARK + (high % DATE_MARK != 0);
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+        if (marks[middle] < published) {
+            search.low = middle * DATE_MARK + 1;
+            first = middle + 1;
+        } else {
+            search.high = middle * DATE_MARK;
+            end = middle;
+        }
+    }
+    prefetch(&slice->rows->by_date[search.low]);
+    return search;
+}
+
+/* Rows with neighbouring dates are mostly neighbours: they came at about the same time. */
+void date_search_prefetch(const struct date_search *search)
+{
+    if (search->low < search->high)
+        prefetch(
+            &search->rows->published[search->rows->by_date[search->low + (search->high - search->low) / 2]]);
+}
+
+uint32_t date_search_finish(const struct date_search *search)
+{
+    uint32_t low = search->low;
+    uint32_t high = search->high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (date_at(search->rows, middle) < search->published)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t slice_dated_before(const struct slice *slice, uint32_t low, uint32_t high, int64_t published)
+{
+    struct date_search search = slice_date_search(slice, low, high, published);
+    return date_search_finish(&search);
 }
 
 bool slice_kill(struct slice *slice, uint32_t docid, uint32_t revision)

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #define NEVER_DIED UINT32_MAX
+#define DATE_MARK 16
 
 /* Bytes of an image: a block of memory or a mapped file. */
 struct image_bytes {
@@ -36,6 +37,7 @@ struct slice_rows {
     _Atomic uint32_t *views; /* for each row: live count */
     atomic_uint dead;        /* rows that have died */
     _Atomic uint64_t *dead_by_date; /* one bit for each position of rows.by_date: has died, at any revision */
+    int64_t *date_marks;            /* the dates at every DATE_MARK positions of rows.by_date */
 };
 
 struct slice {
@@ -77,6 +79,23 @@ static inline size_t slice_date_words(const struct slice *slice)
 {
     return ((size_t)slice->rows->dated + 63) / 64;
 }
+
+/* How many rows of rows->by_date are older than a date: where the first that is not stands. It is known to be
+ * in [low, high]; all are in [0, rows->dated]. */
+uint32_t slice_dated_before(const struct slice *slice, uint32_t low, uint32_t high, int64_t published);
+
+/* The same in steps, so that several searches wait for memory together: the first looks at the marks and has
+ * the rows between two of them fetched, the second has their dates fetched. */
+struct date_search {
+    const struct rows *rows;
+    int64_t published;
+    uint32_t low;
+    uint32_t high;
+};
+struct date_search slice_date_search(const struct slice *slice, uint32_t low, uint32_t high,
+                                     int64_t published);
+void date_search_prefetch(const struct date_search *search);
+uint32_t date_search_finish(const struct date_search *search);
 
 /* Marks the docid's row dead as of `revision`; false if the slice has no such living row. */
 bool slice_kill(struct slice *slice, uint32_t docid, uint32_t revision);

@@ -1,6 +1,7 @@
 #include "index/statistics.h"
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -76,8 +77,8 @@ void statistics_prefetch(const struct statistics *statistics, const uint64_t *ha
     for (size_t i = 0; i < count; i++) {
         if (numbers[i] == DICTIONARY_NONE)
             continue;
-        __builtin_prefetch(&statistics->frequencies[numbers[i]]);
-        __builtin_prefetch(&statistics->idfs[numbers[i]]);
+        prefetch(&statistics->frequencies[numbers[i]]);
+        prefetch(&statistics->idfs[numbers[i]]);
     }
 }
 

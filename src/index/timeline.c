@@ -1,6 +1,7 @@
 #include "index/timeline.h"
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,12 +91,12 @@ static uint32_t guess_place(const struct timeline *timeline, uint32_t feature, u
 
 void timeline_prefetch_start(const struct timeline *timeline, uint32_t feature)
 {
-    __builtin_prefetch(&timeline->list_starts[feature]);
+    prefetch(&timeline->list_starts[feature]);
 }
 
 void timeline_prefetch_place(const struct timeline *timeline, uint32_t feature, uint32_t position)
 {
-    __builtin_prefetch(&timeline->lists[guess_place(timeline, feature, position)]);
+    prefetch(&timeline->lists[guess_place(timeline, feature, position)]);
 }
 
 /* Steps of growing width from a guess (Perl, Itai and Avni 1978; Bentley and Yao 1976): mostly within a line

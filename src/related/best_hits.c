@@ -1,6 +1,7 @@
 #include "related/scoring.h"
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +87,7 @@ void best_hits_sort(struct best_hits *best)
     best->keys = memory_grow(best->keys, &best->key_capacity, best->count, sizeof *best->keys);
     best->sorted = memory_grow(best->sorted, &best->sorted_capacity, best->limit, sizeof *best->sorted);
     for (size_t i = 0; i < best->count; i++)
-        __builtin_prefetch(&best->items[i].slice->rows->docids[best->items[i].row]);
+        prefetch(&best->items[i].slice->rows->docids[best->items[i].row]);
     for (uint32_t i = 0; i < best->count; i++)
         best->keys[i] = (struct hit_key){key_of(&best->items[i]), i};
     qsort(best->keys, best->count, sizeof *best->keys, compare_keys);

@@ -3,6 +3,7 @@
 
 #include "base/date.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "related/copies.h"
 
 #include <math.h>
@@ -200,8 +201,8 @@ float candidates_add(struct scorer *scorer, uint32_t row, float threshold)
     const struct slice *slice = scorer->slice;
     scorer->candidates[scorer->candidate_count++] =
         (struct candidate){.row = row, .state = NOT_LOOKED_UP, .recency = 1};
-    __builtin_prefetch(&slice->shared->died[row]); /* for look_up() and compare(), some time from now */
-    __builtin_prefetch(&slice->features.vector_starts[row]);
+    prefetch(&slice->shared->died[row]); /* for look_up() and compare(), some time from now */
+    prefetch(&slice->features.vector_starts[row]);
     if (scorer->candidate_count < scorer->candidate_room)
         return threshold;
     threshold = candidates_narrow(scorer, threshold);

@@ -2,6 +2,7 @@
 #include "related/scoring_private.h"
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <string.h>
 
@@ -83,14 +84,14 @@ static void prefetch_vector(const struct scorer *scorer, size_t candidate)
     const struct features *features = &scorer->slice->features;
     if (candidate + AHEAD < scorer->candidate_count) {
         uint32_t later = scorer->candidates[candidate + AHEAD].row;
-        __builtin_prefetch(&features->vector_starts[later]);
-        __builtin_prefetch(&scorer->slice->shared->died[later]);
+        prefetch(&features->vector_starts[later]);
+        prefetch(&scorer->slice->shared->died[later]);
     }
     if (candidate >= scorer->candidate_count)
         return;
     const uint32_t *vector = features->vectors + features->vector_starts[scorer->candidates[candidate].row];
     for (size_t line = 0; line < VECTOR_LINES; line++)
-        __builtin_prefetch(vector + line * LINE_WORDS);
+        prefetch(vector + line * LINE_WORDS);
 }
 
 void compare_candidates(struct scorer *scorer, const uint32_t *numbers, uint32_t slice_number,

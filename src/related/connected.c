@@ -1,6 +1,7 @@
 #include "related/connected.h"
 
 #include "base/date.h"
+#include "base/prefetch.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -36,8 +37,8 @@ static void prefetch_hit(const struct related_hit *hits, size_t count, size_t at
 {
     if (at >= count)
         return;
-    __builtin_prefetch(&hits[at].slice->rows->published[hits[at].row]);
-    __builtin_prefetch(&hits[at].slice->shared->views[hits[at].row]);
+    prefetch(&hits[at].slice->rows->published[hits[at].row]);
+    prefetch(&hits[at].slice->shared->views[hits[at].row]);
 }
 
 void connected_summarise(const struct related_hit *hits, size_t count, const struct copies *copies,

@@ -1,6 +1,7 @@
 #include "related/copies.h"
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,8 @@ void copies_collapse(struct copies *copies, struct related_hit *hits, size_t *co
     size_t kept = 0;
     reset(copies, *count);
     for (size_t i = 0; i < *count; i++) {
-        __builtin_prefetch(&hits[i].slice->features.originals[hits[i].row]);
-        __builtin_prefetch(&hits[i].slice->rows->docids[hits[i].row]);
+        prefetch(&hits[i].slice->features.originals[hits[i].row]);
+        prefetch(&hits[i].slice->rows->docids[hits[i].row]);
     }
     for (size_t i = 0; i < *count; i++) {
         uint32_t story = copies_story(hits[i].slice, hits[i].row);

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "index/dictionary.h"
 
 #include <stdlib.h>
@@ -199,10 +200,10 @@ size_t name_tally_hottest(const struct name_tally *tally, enum name_kind kind,
 void tallied_names_prefetch(const struct tallied_name *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        __builtin_prefetch(&names[i]->features->terms.display_offsets[names[i]->number]);
+        prefetch(&names[i]->features->terms.display_offsets[names[i]->number]);
     for (size_t i = 0; i < count; i++) {
         const struct dictionary *terms = &names[i]->features->terms;
-        __builtin_prefetch(terms->display_bytes + terms->display_offsets[names[i]->number]);
+        prefetch(terms->display_bytes + terms->display_offsets[names[i]->number]);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -102,10 +103,10 @@ static void prefetch_lists(const struct scorer *scorer, uint32_t *numbers)
     dictionary_prefetch(&features->terms, scorer->hashes, count, numbers);
     for (size_t i = 0; i < count; i++)
         if (numbers[i] != DICTIONARY_NONE)
-            __builtin_prefetch(&features->posting_starts[numbers[i]]);
+            prefetch(&features->posting_starts[numbers[i]]);
     for (size_t i = 0; i < count; i++)
         if (numbers[i] != DICTIONARY_NONE)
-            __builtin_prefetch(features->postings + features->posting_starts[numbers[i]]);
+            prefetch(features->postings + features->posting_starts[numbers[i]]);
 }
 
 static size_t find_lists(struct scorer *scorer, uint32_t *numbers)
@@ -255,7 +256,7 @@ void scorer_run(struct scorer *scorer, uint32_t slice_number, struct best_hits *
         threshold = best->items[0].rank;
     threshold *= scorer->read;
     for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(scorer->lists[i + 1 < count ? i + 1 : i].first);
+        prefetch(scorer->lists[i + 1 < count ? i + 1 : i].first);
         threshold = add_list(scorer, &scorer->lists[i], threshold);
     }
     compare_candidates(scorer, numbers, slice_number, threshold, best);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "related/trending_names.h"
 #include "related/trending_score.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define FIRST_MEASURED 4 /* times the names asked for */
+#define DATES_FETCHED 16 /* of each name's articles */
 
 /* A candidate whose articles have been counted, and that rises. */
 struct measured {
@@ -25,6 +27,15 @@ struct choice {
     size_t length;
 };
 
+/* Where a name stands in one slice. */
+struct dated_list {
+    const struct date_span *span;
+    const uint32_t *lists; /* entries of the timeline */
+    uint32_t first;        /* in baseline or window */
+    uint32_t window;       /* the first in the window */
+    uint32_t end;          /* behind the last in the window */
+};
+
 struct trending_scratch {
     struct trending_rows rows;
     struct trending_names candidates;
@@ -38,6 +49,8 @@ struct trending_scratch {
     size_t measured_count;
     struct choice *choices;
     size_t choice_capacity;
+    struct dated_list *lists; /* of the best, in one slice */
+    size_t list_capacity;
     struct trending_name *names;
     size_t name_capacity;
 };
@@ -57,20 +70,12 @@ void trending_scratch_free(struct trending_scratch *scratch)
     free(scratch->chosen);
     free(scratch->measured);
     free(scratch->choices);
+    free(scratch->lists);
     free(scratch->names);
     free(scratch);
 }
 
 /* ---- a name's articles ---- */
-
-/* Where a name stands in one slice. */
-struct dated_list {
-    const struct date_span *span;
-    const uint32_t *lists; /* entries of the timeline */
-    uint32_t first;        /* in baseline or window */
-    uint32_t window;       /* the first in the window */
-    uint32_t end;          /* behind the last in the window */
-};
 
 /* False if the slice has no article with the name in the time. */
 static bool find_list(const struct trending_candidate *candidate, const struct date_span *span,
@@ -549,21 +554,43 @@ static void add_series(struct trending_name *name, const struct dated_list *list
     }
 }
 
+/* Has the newest articles' dates fetched, which offer_articles() reads: first their rows, then the dates. */
+static void prefetch_dates(const struct dated_list *lists, size_t count)
+{
+    for (int is_row_there = 0; is_row_there < 2; is_row_there++)
+        for (size_t i = 0; i < count; i++) {
+            const struct rows *rows = lists[i].span->slice->rows;
+            for (uint32_t n = 1; n <= DATES_FETCHED && n <= lists[i].end - lists[i].window; n++) {
+                const uint32_t *row = &rows->by_date[TIMELINE_POSITION(lists[i].lists[lists[i].end - n])];
+                if (is_row_there)
+                    prefetch(&rows->published[*row]);
+                else
+                    prefetch(row);
+            }
+        }
+}
+
+/* The lists that the best names have in one slice; one without articles if there is none. */
+static void find_lists(struct trending_scratch *scratch, const struct date_span *span, size_t count)
+{
+    scratch->lists = memory_grow(scratch->lists, &scratch->list_capacity, count, sizeof *scratch->lists);
+    for (size_t i = 0; i < count; i++)
+        if (!find_list(scratch->choices[i].candidate, span, &scratch->lists[i]))
+            scratch->lists[i] = (struct dated_list){.span = span};
+}
+
 static void find_details(struct trending_scratch *scratch, const struct trending_query *query,
                          const struct trending_result *result)
 {
     for (size_t i = 0; i < scratch->rows.span_count; i++) {
         const struct date_span *span = &scratch->rows.spans[i];
         uint32_t ends[TRENDING_STEPS];
-        for (size_t step = 0; step < TRENDING_STEPS; step++)
-            ends[step] = trending_rows_step(span, query, result, (int64_t)step + 1);
+        find_lists(scratch, span, result->count);
+        prefetch_dates(scratch->lists, result->count);
+        trending_rows_steps(span, query, result, ends);
         for (size_t j = 0; j < result->count; j++) {
-            struct trending_name *name = &scratch->names[j];
-            struct dated_list list;
-            if (!find_list(scratch->choices[j].candidate, span, &list))
-                continue;
-            add_series(name, &list, ends);
-            offer_articles(name, &list, query, result);
+            add_series(&scratch->names[j], &scratch->lists[j], ends);
+            offer_articles(&scratch->names[j], &scratch->lists[j], query, result);
         }
     }
 }

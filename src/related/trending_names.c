@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,11 +114,37 @@ static inline bool any_above(const uint32_t *numbers, uint32_t limit)
     return (found[0] | found[1]) != 0;
 }
 
+/* Entries of the timeline whose names are to be counted, once they are there: names and counts lie all over
+ * large arrays. */
+struct found_entries {
+    uint32_t places[16];
+    uint32_t count;
+};
+
+static void count_found(struct name_counts *counts, const uint32_t *names, struct found_entries *found)
+{
+    for (uint32_t i = 0; i < found->count; i++)
+        prefetch(&counts->rare[names[found->places[i]]]);
+    for (uint32_t i = 0; i < found->count; i++)
+        counts_add_rare(counts, names[found->places[i]], 1);
+    found->count = 0;
+}
+
+static inline void note_entry(struct name_counts *counts, const uint32_t *names, struct found_entries *found,
+                              uint32_t place)
+{
+    if (found->count == sizeof found->places / sizeof *found->places)
+        count_found(counts, names, found);
+    found->places[found->count++] = place;
+    prefetch(&names[place]);
+}
+
 /* Those only that appeared twice in the window before: so each is counted twice too few at most. Articles
  * that do not count are not left out. */
 static void count_repeated(struct name_counts *counts, const struct date_span *span)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
+    struct found_entries found = {.count = 0};
     uint32_t end = timeline->rare_starts[span->end];
     uint32_t next;
     for (uint32_t i = timeline->rare_starts[span->window]; i < end; i = next) {
@@ -126,8 +153,9 @@ static void count_repeated(struct name_counts *counts, const struct date_span *s
             continue;
         for (; i < next; i++)
             if (timeline->rare_before[i] > span->window)
-                counts_add_rare(counts, timeline->rare_names[i], 1);
+                note_entry(counts, timeline->rare_names, &found, i);
     }
+    count_found(counts, timeline->rare_names, &found);
 }
 
 /* Whole blocks of the timeline. */

@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,9 @@ static uint64_t rows_between(const struct snapshot *snapshot, int64_t from, int6
 {
     uint64_t count = 0;
     for (size_t i = 0; i < snapshot->slice_count; i++) {
-        const struct rows *rows = snapshot->slices[i]->rows;
-        count += rows_dated_before(rows, until + 1) - rows_dated_before(rows, from + 1);
+        const struct slice *slice = snapshot->slices[i];
+        uint32_t first = slice_dated_before(slice, 0, slice->rows->dated, from + 1);
+        count += slice_dated_before(slice, first, slice->rows->dated, until + 1) - first;
     }
     return count;
 }
@@ -58,13 +60,22 @@ static size_t span_words(const struct date_span *span)
     return (span->end + 63) / 64 - span->start / 64;
 }
 
-uint32_t trending_rows_step(const struct date_span *span, const struct trending_query *query,
-                            const struct trending_result *result, int64_t step)
+/* All steps at once: what one of them waits for is fetched together with the others'. */
+void trending_rows_steps(const struct date_span *span, const struct trending_query *query,
+                         const struct trending_result *result, uint32_t ends[TRENDING_STEPS])
 {
     int64_t length = result->window + result->baseline;
     int64_t start = query->at - length + 1; /* the first second that counts */
-    return rows_dated_before_between(span->slice->rows, span->start, span->end,
-                                     start + (step * length + TRENDING_STEPS - 1) / TRENDING_STEPS);
+    int64_t dates[TRENDING_STEPS];
+    struct date_search searches[TRENDING_STEPS];
+    for (int64_t step = 0; step < TRENDING_STEPS; step++) {
+        dates[step] = start + ((step + 1) * length + TRENDING_STEPS - 1) / TRENDING_STEPS;
+        searches[step] = slice_date_search(span->slice, span->start, span->end, dates[step]);
+    }
+    for (size_t step = 0; step < TRENDING_STEPS; step++)
+        date_search_prefetch(&searches[step]);
+    for (size_t step = 0; step < TRENDING_STEPS; step++)
+        ends[step] = date_search_finish(&searches[step]);
 }
 
 /* The spans, and how many words of bits they need. */
@@ -76,14 +87,12 @@ static size_t find_spans(struct trending_rows *rows, const struct trending_query
     rows->spans = memory_grow(rows->spans, &rows->span_capacity, snapshot->slice_count, sizeof *rows->spans);
     rows->span_count = 0;
     for (size_t i = 0; i < snapshot->slice_count; i++) {
-        const struct rows *dated = snapshot->slices[i]->rows;
-        struct date_span span = {
-            .slice = snapshot->slices[i],
-            .start = rows_dated_before(dated, query->at - result->window - result->baseline + 1),
-        };
-        span.window =
-            rows_dated_before_between(dated, span.start, dated->dated, query->at - result->window + 1);
-        span.end = rows_dated_before_between(dated, span.window, dated->dated, query->at + 1);
+        struct slice *slice = snapshot->slices[i];
+        uint32_t dated = slice->rows->dated;
+        struct date_span span = {.slice = slice};
+        span.start = slice_dated_before(slice, 0, dated, query->at - result->window - result->baseline + 1);
+        span.window = slice_dated_before(slice, span.start, dated, query->at - result->window + 1);
+        span.end = slice_dated_before(slice, span.window, dated, query->at + 1);
         if (span.start == span.end)
             continue;
         rows->spans[rows->span_count++] = span;
@@ -177,8 +186,8 @@ static void leave_out_filtered(struct date_span *span, const struct resolved_fil
         for (uint32_t position = first; position < end; position++) {
             if (position + ROWS_AHEAD < span->end) {
                 uint32_t row = slice->rows->by_date[position + ROWS_AHEAD];
-                __builtin_prefetch(&slice->rows->category[row]);
-                __builtin_prefetch(&slice->features.vector_starts[row]);
+                prefetch(&slice->rows->category[row]);
+                prefetch(&slice->features.vector_starts[row]);
             }
             if (!filter_accepts(filter, slice->rows->by_date[position]))
                 leave_out(span, position);

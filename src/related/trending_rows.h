@@ -55,9 +55,9 @@ void trending_rows_bound(const struct trending_query *query, struct trending_res
 int trending_rows_find(struct trending_rows *rows, const struct trending_query *query,
                        const struct trending_result *result, struct error *error);
 
-/* The first position of a step of the series; of step TRENDING_STEPS, the span's end. */
-uint32_t trending_rows_step(const struct date_span *span, const struct trending_query *query,
-                            const struct trending_result *result, int64_t step);
+/* The first positions behind the steps of the series. */
+void trending_rows_steps(const struct date_span *span, const struct trending_query *query,
+                         const struct trending_result *result, uint32_t ends[TRENDING_STEPS]);
 
 int trending_check_deadline(const struct trending_query *query, struct error *error);
 
