@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define FEATURES_MAGIC UINT64_C(0x54414546595453) /* "STYFEAT" */
-#define FEATURES_VERSION 10
+#define FEATURES_VERSION 11
 
 enum section {
     SECTION_HEADER,

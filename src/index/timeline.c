@@ -12,6 +12,7 @@ enum section {
     SECTION_RARE_STARTS,
     SECTION_RARE_NAMES,
     SECTION_RARE_BEFORE,
+    SECTION_RARE_EARLIER,
     SECTION_LIST_STARTS,
     SECTION_LISTS,
     SECTION_COMMON,
@@ -36,6 +37,7 @@ bool timeline_open(const struct image *image, uint32_t first_section, size_t fea
         .rare_starts = sections[SECTION_RARE_STARTS],
         .rare_names = sections[SECTION_RARE_NAMES],
         .rare_before = sections[SECTION_RARE_BEFORE],
+        .rare_earlier = sections[SECTION_RARE_EARLIER],
         .list_starts = sections[SECTION_LIST_STARTS],
         .lists = sections[SECTION_LISTS],
         .positions = positions,
@@ -48,6 +50,7 @@ bool timeline_open(const struct image *image, uint32_t first_section, size_t fea
     return timeline->common_starts[positions] == sizes[SECTION_COMMON_NAMES] &&
            timeline->rare_starts[positions] == sizes[SECTION_RARE_NAMES] &&
            sizes[SECTION_RARE_BEFORE] == sizes[SECTION_RARE_NAMES] &&
+           sizes[SECTION_RARE_EARLIER] == sizes[SECTION_RARE_NAMES] &&
            timeline->list_starts[features] == sizes[SECTION_LISTS] &&
            sizes[SECTION_LISTS] == sizes[SECTION_COMMON_NAMES] + sizes[SECTION_RARE_NAMES] &&
            (common == 0 || timeline->common[common - 1] < features) &&
@@ -139,6 +142,7 @@ struct building {
     uint32_t *rare_starts;
     uint32_t *rare_names;
     uint32_t *rare_before;
+    uint32_t *rare_earlier;
     uint32_t *running;
     size_t rows; /* of running counts */
 };
@@ -171,10 +175,11 @@ static void find_common(struct building *building)
     }
 }
 
-/* The name's place behind the last entry of its list so far is `next`. */
-static uint32_t position_before(const struct building *building, uint32_t feature, uint32_t next)
+/* 1 + the position of the entry so many before the next one of the name's list, which is put at `next`; or 0.
+ */
+static uint32_t position_before(const struct building *building, uint32_t feature, uint32_t next,
+                                uint32_t back)
 {
-    uint32_t back = TIMELINE_REPEATED - 1;
     if (next - building->list_starts[feature] < back)
         return 0;
     return TIMELINE_POSITION(building->lists[next - back]) + 1;
@@ -193,7 +198,9 @@ static void fill_names(struct building *building)
             uint32_t place = next[feature]++;
             if (building->columns[feature] == RARE) {
                 building->rare_names[rare] = feature;
-                building->rare_before[rare++] = position_before(building, feature, place);
+                building->rare_before[rare] =
+                    position_before(building, feature, place, TIMELINE_REPEATED - 1);
+                building->rare_earlier[rare++] = position_before(building, feature, place, TIMELINE_REPEATED);
             } else
                 building->common_names[common++] = building->columns[feature];
             building->lists[place] = position << 8 | bucket.weights[i];
@@ -229,6 +236,7 @@ static void build(struct building *building)
     building->rare_starts = memory_zeroed((size_t)building->positions + 1, sizeof *building->rare_starts);
     building->rare_names = memory_zeroed(entries + 1, sizeof *building->rare_names);
     building->rare_before = memory_zeroed(entries + 1, sizeof *building->rare_before);
+    building->rare_earlier = memory_zeroed(entries + 1, sizeof *building->rare_earlier);
     fill_names(building);
     fill_running(building);
 }
@@ -244,6 +252,7 @@ static void write_sections(const struct building *building, struct image_builder
     image_builder_add(image, building->rare_starts, (positions + 1) * sizeof *building->rare_starts);
     image_builder_add(image, building->rare_names, rare * sizeof *building->rare_names);
     image_builder_add(image, building->rare_before, rare * sizeof *building->rare_before);
+    image_builder_add(image, building->rare_earlier, rare * sizeof *building->rare_earlier);
     image_builder_add(image, building->list_starts, (building->features + 1) * sizeof *building->list_starts);
     image_builder_add(image, building->lists, (common + rare) * sizeof *building->lists);
     image_builder_add(image, building->common, building->common_count * sizeof *building->common);
@@ -268,5 +277,6 @@ void timeline_write(struct image_builder *image, uint32_t positions, size_t feat
     free(building.rare_starts);
     free(building.rare_names);
     free(building.rare_before);
+    free(building.rare_earlier);
     free(building.running);
 }

@@ -9,7 +9,8 @@
  * In a large slice some names are common. Those have running counts at every TIMELINE_BLOCK positions: how
  * often each appears in a range of whole blocks is the difference of two rows of numbers, however many
  * articles the range has. With each entry of the other names, the rare ones, stands when the name appeared
- * twice before: so those that appear three times in a span are found without counting all the others.
+ * two and three times before: so those that appear three times in a span are found without counting all the
+ * others, and of these it is known when they appeared last before the span.
  *
  * Reading: any thread. Building: one thread.
  */
@@ -39,6 +40,7 @@ struct timeline {
     const uint32_t *rare_names;    /* numbers of features */
     const uint32_t *rare_before;   /* of each of these: 1 + the position of its last appearance but one before
                                       this one, or 0 */
+    const uint32_t *rare_earlier;  /* the same of its last but two */
     const uint32_t *list_starts;   /* features + 1: where the list of each stands in `lists` */
     const uint32_t *lists;         /* entries, oldest first */
     uint32_t positions;            /* articles that have a date */
@@ -51,7 +53,7 @@ struct timeline {
 #define TIMELINE_REPEATED 3 /* times, up to the one that rare_before is of */
 
 /* Sections of the image. */
-#define TIMELINE_SECTIONS 9
+#define TIMELINE_SECTIONS 10
 
 /* Reads the sections from `first_section` on. False if they do not fit together or are not of so many
  * features. */

@@ -33,12 +33,18 @@ static void counts_reserve(struct name_counts *counts, size_t more)
 {
     counts->touched = memory_grow(counts->touched, &counts->touched_capacity, counts->touched_count + more,
                                   sizeof *counts->touched);
+    counts->earlier = memory_grow(counts->earlier, &counts->earlier_capacity, counts->touched_count + more,
+                                  sizeof *counts->earlier);
 }
 
-static inline void counts_add_rare(struct name_counts *counts, uint32_t number, uint32_t articles)
+/* `earlier` holds for a name that is new. */
+static inline void counts_add_rare(struct name_counts *counts, uint32_t number, uint32_t articles,
+                                   uint32_t earlier)
 {
-    if (counts->rare[number] == 0)
+    if (counts->rare[number] == 0) {
+        counts->earlier[counts->touched_count] = earlier;
         counts->touched[counts->touched_count++] = number;
+    }
     counts->rare[number] += articles;
 }
 
@@ -55,6 +61,7 @@ static void counts_release(struct name_counts *counts)
     free(counts->common);
     free(counts->rare);
     free(counts->touched);
+    free(counts->earlier);
 }
 
 void trending_names_release(struct trending_names *names)
@@ -91,7 +98,7 @@ static void count_rare(struct name_counts *counts, const struct date_span *span)
     uint32_t end = span->window;
     while (date_span_run(span, end, span->end, &first, &end))
         for (uint32_t i = timeline->rare_starts[first]; i < timeline->rare_starts[end]; i++)
-            counts_add_rare(counts, timeline->rare_names[i], 1);
+            counts_add_rare(counts, timeline->rare_names[i], 1, 0);
 }
 
 /* What a name may have been counted too few by count_repeated(). */
@@ -121,26 +128,32 @@ struct found_entries {
     uint32_t count;
 };
 
-static void count_found(struct name_counts *counts, const uint32_t *names, struct found_entries *found)
+static void count_found(struct name_counts *counts, const struct timeline *timeline,
+                        struct found_entries *found)
 {
+    const uint32_t *names = timeline->rare_names;
     for (uint32_t i = 0; i < found->count; i++)
         prefetch(&counts->rare[names[found->places[i]]]);
-    for (uint32_t i = 0; i < found->count; i++)
-        counts_add_rare(counts, names[found->places[i]], 1);
+    for (uint32_t i = 0; i < found->count; i++) {
+        uint32_t place = found->places[i];
+        counts_add_rare(counts, names[place], 1, timeline->rare_earlier[place]);
+    }
     found->count = 0;
 }
 
-static inline void note_entry(struct name_counts *counts, const uint32_t *names, struct found_entries *found,
-                              uint32_t place)
+static inline void note_entry(struct name_counts *counts, const struct timeline *timeline,
+                              struct found_entries *found, uint32_t place)
 {
     if (found->count == sizeof found->places / sizeof *found->places)
-        count_found(counts, names, found);
+        count_found(counts, timeline, found);
     found->places[found->count++] = place;
-    prefetch(&names[place]);
+    prefetch(&timeline->rare_names[place]);
+    prefetch(&timeline->rare_earlier[place]);
 }
 
-/* Those only that appeared twice in the window before: so each is counted twice too few at most. Articles
- * that do not count are not left out. */
+/* Those only that appeared twice in the window before: so each is counted twice too few at most. The first
+ * that is found of a name is its third in the window: the one three before it is the last before the window.
+ * Articles that do not count are not left out. */
 static void count_repeated(struct name_counts *counts, const struct date_span *span)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
@@ -153,9 +166,9 @@ static void count_repeated(struct name_counts *counts, const struct date_span *s
             continue;
         for (; i < next; i++)
             if (timeline->rare_before[i] > span->window)
-                note_entry(counts, timeline->rare_names, &found, i);
+                note_entry(counts, timeline, &found, i);
     }
-    count_found(counts, timeline->rare_names, &found);
+    count_found(counts, timeline, &found);
 }
 
 /* Whole blocks of the timeline. */
@@ -303,7 +316,7 @@ static void join_name(const struct joining *joining, uint32_t number, uint32_t a
     if (place < joining->main->timeline.common_count)
         joining->names->main.common[place] += articles;
     else
-        counts_add_rare(&joining->names->main, in_main, articles);
+        counts_add_rare(&joining->names->main, in_main, articles, 0);
 }
 
 static void join_other(const struct joining *joining)
@@ -393,6 +406,13 @@ void trending_names_add_common(struct trending_names *names, const struct trendi
     }
 }
 
+/* One if the name's last article before the window lies in the baseline and counts: it has so many at least.
+ */
+static uint32_t appears_earlier(const struct date_span *span, uint32_t earlier)
+{
+    return earlier > span->start && date_span_counts(span, earlier - 1);
+}
+
 static void choose_rare(struct trending_names *names, const struct trending_query *query,
                         const struct date_span *main, bool only_repeated)
 {
@@ -402,7 +422,7 @@ static void choose_rare(struct trending_names *names, const struct trending_quer
         uint32_t window = take(&names->main.rare[number]) + (only_repeated ? UNCOUNTED : 0);
         if (!is_wanted(names, query, &main->slice->features, number, window))
             continue;
-        add_candidate(names, main, number, window, 0);
+        add_candidate(names, main, number, window, appears_earlier(main, names->main.earlier[i]));
         names->candidates[names->count - 1].is_bound = only_repeated;
     }
 }

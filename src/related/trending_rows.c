@@ -126,7 +126,7 @@ uint32_t date_span_count(const struct date_span *span, uint32_t from, uint32_t u
         uint64_t word = span->counts[from / 64 - base] & UINT64_MAX << (from % 64);
         if (next > until)
             word &= UINT64_MAX >> (next - until);
-        count += bits_count(word);
+        count += word == UINT64_MAX ? 64 : bits_count(word);
     }
     return count;
 }
@@ -263,13 +263,6 @@ static void leave_out_copies(struct trending_rows *rows)
     each_copy(rows, leave_out_later);
 }
 
-static void count_bits(struct trending_rows *rows)
-{
-    for (size_t i = 0; i < rows->span_count; i++)
-        for (size_t j = 0; j < span_words(&rows->spans[i]); j++)
-            rows->count += bits_count(rows->spans[i].counts[j]);
-}
-
 /* ---- the whole ---- */
 
 int trending_check_deadline(const struct trending_query *query, struct error *error)
@@ -282,7 +275,6 @@ int trending_check_deadline(const struct trending_query *query, struct error *er
 int trending_rows_find(struct trending_rows *rows, const struct trending_query *query,
                        const struct trending_result *result, struct error *error)
 {
-    rows->count = 0;
     set_bits(rows, find_spans(rows, query, result));
     for (size_t i = 0; i < rows->span_count; i++) {
         struct date_span *span = &rows->spans[i];
@@ -295,6 +287,8 @@ int trending_rows_find(struct trending_rows *rows, const struct trending_query *
         leave_out_filtered(span, &rows->resolved);
     }
     leave_out_copies(rows);
-    count_bits(rows);
+    rows->count = 0;
+    for (size_t i = 0; i < rows->span_count; i++)
+        rows->count += date_span_count(&rows->spans[i], rows->spans[i].start, rows->spans[i].end);
     return 0;
 }

@@ -515,6 +515,7 @@ static void the_timeline_is_the_names_in_the_order_of_dates(void **state)
         struct features_row row = features_row(&features, by_date[position]);
         const uint32_t *names = timeline->rare_names + timeline->rare_starts[position];
         const uint32_t *before = timeline->rare_before + timeline->rare_starts[position];
+        const uint32_t *earlier = timeline->rare_earlier + timeline->rare_starts[position];
         assert_int_equal(timeline->rare_starts[position + 1] - timeline->rare_starts[position], row.names);
         assert_memory_equal(names, row.numbers, row.names * sizeof *names);
         for (uint32_t i = 0; i < row.names; i++) { /* each in its list, with its weight, found by position */
@@ -525,6 +526,9 @@ static void the_timeline_is_the_names_in_the_order_of_dates(void **state)
                                             ? 0
                                             : TIMELINE_POSITION(timeline->lists[at - 2]) + 1);
             assert_true(before[i] <= position);
+            assert_int_equal(earlier[i], at < timeline->list_starts[names[i]] + 3
+                                             ? 0
+                                             : TIMELINE_POSITION(timeline->lists[at - 3]) + 1);
             assert_int_equal(timeline_find(timeline, names[i], position + 1), at + 1);
         }
     }
@@ -606,6 +610,7 @@ static void running_counts_are_those_of_the_blocks(void **state)
     uint32_t *counts = memory_zeroed(features, sizeof *counts);
     uint32_t *last = memory_zeroed(features, sizeof *last); /* 1 + the position with the name */
     uint32_t *last_but_one = memory_zeroed(features, sizeof *last_but_one);
+    uint32_t *last_but_two = memory_zeroed(features, sizeof *last_but_two);
     bool *is_common = memory_zeroed(features, sizeof *is_common);
     assert_true(timeline->common_count > 20);
     assert_int_equal(timeline->blocks, timeline->positions / TIMELINE_BLOCK);
@@ -630,6 +635,8 @@ static void running_counts_are_those_of_the_blocks(void **state)
             uint32_t name = timeline->rare_names[i];
             assert_false(is_common[name]);
             assert_int_equal(timeline->rare_before[i], last_but_one[name]);
+            assert_int_equal(timeline->rare_earlier[i], last_but_two[name]);
+            last_but_two[name] = last_but_one[name];
             last_but_one[name] = last[name];
             last[name] = position + 1;
         }
@@ -641,6 +648,7 @@ static void running_counts_are_those_of_the_blocks(void **state)
     free(counts);
     free(last);
     free(last_but_one);
+    free(last_but_two);
     free(is_common);
     slice_release(slice);
     epoch_release(epoch);

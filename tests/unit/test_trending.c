@@ -623,12 +623,14 @@ static void expect_first(struct fixture *fixture, const struct snapshot *snapsho
     query.window = 2 * DAY;
     query.baseline = 14 * DAY;
     query.limit = 1;
-    struct trending_result result = run(fixture, &query);
-    assert_int_equal(result.count, 1);
-    assert_int_equal(result.names[0].display_length, strlen(name));
-    assert_memory_equal(result.names[0].display, name, strlen(name));
-    assert_int_equal(result.names[0].window, window);
-    assert_int_equal(result.names[0].baseline, baseline);
+    for (query.min_articles = 1; query.min_articles <= 3; query.min_articles++) {
+        struct trending_result result = run(fixture, &query);
+        assert_int_equal(result.count, 1);
+        assert_int_equal(result.names[0].display_length, strlen(name));
+        assert_memory_equal(result.names[0].display, name, strlen(name));
+        assert_int_equal(result.names[0].window, window);
+        assert_int_equal(result.names[0].baseline, baseline);
+    }
 }
 
 /*
@@ -667,6 +669,28 @@ static void a_rare_name_wins_if_the_baseline_has_none_of_it(void **state)
     slice_release(slices[1]);
 }
 
+/* The same if the name's last article before the window is the last before the baseline. */
+static void what_was_before_the_baseline_does_not_count(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct dated_tags articles[] = {
+        {"2025-05-30", "'Old'"},
+        {"2025-06-05", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-06", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-07", "'Big 1','Big 2','Big 3','Big 4','Known'"},
+        {"2025-06-08", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4','Old','Known'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4','Old','Known'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4','Old','Known'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4'"},
+        {"2025-06-16", "'Big 1','Big 2','Big 3','Big 4'"},
+    };
+    struct slice *slice = slice_of_tags(fixture->epoch, 10, articles, sizeof articles / sizeof *articles);
+    struct snapshot snapshot = {.revision = 100, .slices = &slice, .slice_count = 1, .epoch = fixture->epoch};
+    expect_first(fixture, &snapshot, "Old", 3, 0);
+    slice_release(slice);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -683,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_deadline_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copies_of_a_story_count_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rare_name_wins_if_the_baseline_has_none_of_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_before_the_baseline_does_not_count, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
