@@ -1,0 +1,338 @@
+#include "related/trending_best.h"
+
+#include "base/memory.h"
+#include "related/trending_score.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void trending_best_release(struct trending_best *best)
+{
+    free(best->scores);
+    free(best->chosen);
+    free(best->measured);
+}
+
+/* ---- a name's articles ---- */
+
+/* The candidate's number in the slice; DICTIONARY_NONE also if nothing of the slice lies in [from, until). */
+static uint32_t number_between(const struct trending_candidate *candidate, const struct date_span *span,
+                               uint32_t from, uint32_t until)
+{
+    if (from == until)
+        return DICTIONARY_NONE;
+    return span == candidate->span ? candidate->number
+                                   : trending_number_in(candidate, &span->slice->features);
+}
+
+#define PLACE_NONE UINT32_MAX
+
+/* `*place` becomes where the window begins in the name's list of the candidate's own slice; unless that has
+ * no articles in it. */
+static uint32_t count_in_window(const struct trending_rows *rows, const struct trending_candidate *candidate,
+                                uint32_t *place)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < rows->span_count; i++) {
+        const struct date_span *span = &rows->spans[i];
+        const struct timeline *timeline = &span->slice->features.timeline;
+        uint32_t number = number_between(candidate, span, span->window, span->end);
+        if (number == DICTIONARY_NONE)
+            continue;
+        uint32_t end = timeline->list_starts[number + 1];
+        uint32_t at = timeline_find(timeline, number, span->window);
+        if (span == candidate->span)
+            *place = at;
+        for (; at < end; at++) {
+            uint32_t position = TIMELINE_POSITION(timeline->lists[at]);
+            if (position >= span->end)
+                break;
+            count += date_span_counts(span, position);
+        }
+    }
+    return count;
+}
+
+/* Counts back from the window, up to `enough`. `place`: see count_in_window(). */
+static uint32_t count_baseline(const struct trending_rows *rows, const struct trending_candidate *candidate,
+                               uint32_t place, uint32_t enough)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < rows->span_count && count < enough; i++) {
+        const struct date_span *span = &rows->spans[i];
+        const struct timeline *timeline = &span->slice->features.timeline;
+        uint32_t number = number_between(candidate, span, span->start, span->window);
+        if (number == DICTIONARY_NONE)
+            continue;
+        uint32_t first = timeline->list_starts[number];
+        bool is_found = span == candidate->span && place != PLACE_NONE;
+        uint32_t at = is_found ? place : timeline_find(timeline, number, span->window);
+        for (; at > first && count < enough; at--) {
+            uint32_t position = TIMELINE_POSITION(timeline->lists[at - 1]);
+            if (position < span->start)
+                break;
+            count += date_span_counts(span, position);
+        }
+    }
+    return count;
+}
+
+/* ---- scores ---- */
+
+#define KNOWN_UPTO 512 /* articles in the window */
+
+struct measuring {
+    struct trending_best *best;
+    struct trending_names *names;
+    const struct trending_rows *rows;
+    const struct trending_query *query;
+    const struct trending_result *result;
+    size_t seen;   /* candidates whose buckets are known */
+    size_t chosen; /* of them, so far */
+    size_t score_count;
+    uint32_t too_many[KNOWN_UPTO]; /* see too_many_in_baseline(); 0: not known, else plus 1 */
+};
+
+static double score_of(const struct measuring *measuring, uint32_t window, uint32_t baseline)
+{
+    return trending_score(window, (double)measuring->result->window, baseline,
+                          (double)measuring->result->baseline);
+}
+
+/* Puts a score at the top of the heap to its place. */
+static void sink(double *heap, size_t count)
+{
+    double score = heap[0];
+    size_t at = 0;
+    for (size_t child; (child = at * 2 + 1) < count; at = child) {
+        if (child + 1 < count && heap[child + 1] < heap[child])
+            child++;
+        if (heap[child] >= score)
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = score;
+}
+
+static void keep_score(struct measuring *measuring, double score)
+{
+    double *heap = measuring->best->scores;
+    if (measuring->score_count < measuring->query->limit) {
+        size_t at = measuring->score_count++;
+        for (; at > 0 && heap[(at - 1) / 2] > score; at = (at - 1) / 2)
+            heap[at] = heap[(at - 1) / 2];
+        heap[at] = score;
+    } else if (score > heap[0]) {
+        heap[0] = score;
+        sink(heap, measuring->score_count);
+    }
+    if (measuring->score_count == measuring->query->limit)
+        measuring->best->least = heap[0];
+}
+
+#define BUCKETS 64
+#define BUCKETS_PER_POINT 8
+
+/* By about the score that the name would have, if it had no more articles in the baseline than are known of.
+ */
+static uint8_t bucket_of(const struct measuring *measuring, const struct trending_candidate *candidate)
+{
+    float score = trending_estimate(candidate->window, (double)measuring->result->window, candidate->baseline,
+                                    (double)measuring->result->baseline);
+    float place = score * BUCKETS_PER_POINT;
+    return place <= 0 ? 0 : place >= BUCKETS - 1 ? BUCKETS - 1 : (uint8_t)place;
+}
+
+static void choose(struct measuring *measuring, size_t candidate)
+{
+    struct trending_best *best = measuring->best;
+    measuring->names->candidates[candidate].is_chosen = true;
+    best->chosen[best->chosen_count++] = (uint32_t)candidate;
+}
+
+/* So many that look best, of those that have not been chosen yet. */
+static void choose_likeliest(struct measuring *measuring, size_t wanted)
+{
+    struct trending_best *best = measuring->best;
+    const struct trending_names *names = measuring->names;
+    size_t sizes[BUCKETS] = {0};
+    for (size_t i = 0; i < names->count; i++)
+        sizes[names->candidates[i].bucket] += !names->candidates[i].is_chosen;
+    size_t above = 0;
+    size_t last = BUCKETS - 1;
+    for (; last > 0 && above + sizes[last] < wanted; last--)
+        above += sizes[last];
+    size_t rest = wanted - above; /* of the last bucket */
+    best->chosen_count = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        size_t bucket = names->candidates[i].bucket;
+        if (names->candidates[i].is_chosen || bucket < last || (bucket == last && rest == 0))
+            continue;
+        rest -= bucket == last;
+        choose(measuring, i);
+    }
+}
+
+static uint32_t find_too_many(struct measuring *measuring, uint32_t window)
+{
+    uint32_t too_many = trending_baselines(window, (double)measuring->result->window,
+                                           (double)measuring->result->baseline, measuring->best->least);
+    measuring->too_many[window] = too_many + 1;
+    return too_many;
+}
+
+/* With how many articles in the baseline a name cannot be among the best. UINT32_MAX: one that is very
+ * frequent in the window is counted in any case. What was found for a lower `least` is still true, if a
+ * little too much. */
+static inline uint32_t too_many_in_baseline(struct measuring *measuring, uint32_t window)
+{
+    if (window >= KNOWN_UPTO || measuring->best->least <= 0)
+        return UINT32_MAX;
+    uint32_t known = measuring->too_many[window];
+    return known != 0 ? known - 1 : find_too_many(measuring, window);
+}
+
+#define MEASURED_UNCHECKED 1024 /* a fraction of a millisecond */
+
+#define FETCHED_AHEAD 8 /* candidates: their lists lie all over a large file */
+
+static void fetch_ahead(const struct measuring *measuring, size_t at)
+{
+    const struct trending_best *best = measuring->best;
+    size_t count = best->chosen_count;
+    const struct trending_candidate *candidates = measuring->names->candidates;
+    if (at + 2 * (size_t)FETCHED_AHEAD < count) {
+        const struct trending_candidate *later = &candidates[best->chosen[at + 2 * (size_t)FETCHED_AHEAD]];
+        timeline_prefetch_start(&trending_features(later)->timeline, later->number);
+    }
+    if (at + FETCHED_AHEAD < count) {
+        const struct trending_candidate *next = &candidates[best->chosen[at + FETCHED_AHEAD]];
+        timeline_prefetch_place(&trending_features(next)->timeline, next->number, next->span->window);
+    }
+}
+
+/* With how many articles in the window a name can be among the best, if it has none in the baseline. */
+static uint32_t fewest_in_window(const struct measuring *measuring)
+{
+    uint32_t high = 1;
+    while (high < UINT32_MAX / 4 && score_of(measuring, high, 0) < measuring->best->least)
+        high *= 2;
+    uint32_t low = high / 2 + 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (score_of(measuring, middle, 0) < measuring->best->least)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Those that can be among the best, of those that have not been chosen yet. */
+static void choose_possible(struct measuring *measuring)
+{
+    struct trending_best *best = measuring->best;
+    memset(measuring->too_many, 0, sizeof measuring->too_many); /* for what `least` is by now */
+    const struct trending_names *names = measuring->names;
+    uint32_t fewest = fewest_in_window(measuring);
+    best->chosen_count = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        const struct trending_candidate *candidate = &names->candidates[i];
+        if (candidate->window >= fewest && !candidate->is_chosen &&
+            candidate->baseline < too_many_in_baseline(measuring, candidate->window))
+            choose(measuring, i);
+    }
+}
+
+/* Counts the candidate's articles, unless it turns out that it cannot be among the best. */
+static void measure_candidate(struct measuring *measuring, uint32_t number)
+{
+    struct trending_best *best = measuring->best;
+    struct trending_candidate *candidate = &measuring->names->candidates[number];
+    uint32_t place = PLACE_NONE;
+    if (candidate->is_bound)
+        candidate->window = count_in_window(measuring->rows, candidate, &place);
+    candidate->is_bound = false;
+    if (candidate->window < measuring->query->min_articles)
+        return;
+    uint32_t too_many = too_many_in_baseline(measuring, candidate->window);
+    if (candidate->baseline >= too_many)
+        return;
+    candidate->baseline = count_baseline(measuring->rows, candidate, place, too_many);
+    if (candidate->baseline >= too_many)
+        return;
+    double score = score_of(measuring, candidate->window, candidate->baseline);
+    if (score <= 0 || score < best->least)
+        return;
+    best->measured[best->measured_count++] = (struct trending_measured){number, score};
+    keep_score(measuring, score);
+}
+
+static int measure_chosen(struct measuring *measuring, struct error *error)
+{
+    struct trending_best *best = measuring->best;
+    for (size_t i = 0; i < best->chosen_count; i++) {
+        fetch_ahead(measuring, i);
+        if (i % MEASURED_UNCHECKED == 0 && trending_check_deadline(measuring->query, error) != 0)
+            return -1;
+        measure_candidate(measuring, best->chosen[i]);
+    }
+    return 0;
+}
+
+#define FIRST_MEASURED 4 /* times the names asked for */
+
+/* Those that look best, until as many have a score as are asked for, or all are measured. */
+static int measure_likeliest(struct measuring *measuring, struct error *error)
+{
+    struct trending_best *best = measuring->best;
+    size_t wanted = measuring->query->limit * FIRST_MEASURED;
+    for (; best->least <= 0 && measuring->chosen < measuring->names->count; wanted *= 4) {
+        choose_likeliest(measuring, wanted);
+        measuring->chosen += best->chosen_count;
+        if (measure_chosen(measuring, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Adds the common names whose score can be in [above, below). */
+static void add_common(struct measuring *measuring, double above, double below)
+{
+    struct trending_best *best = measuring->best;
+    struct trending_names *names = measuring->names;
+    trending_names_add_common(names, measuring->query, above, below);
+    best->chosen = memory_grow(best->chosen, &best->chosen_capacity, names->count, sizeof *best->chosen);
+    best->measured =
+        memory_grow(best->measured, &best->measured_capacity, names->count, sizeof *best->measured);
+    for (; measuring->seen < names->count; measuring->seen++) {
+        struct trending_candidate *candidate = &names->candidates[measuring->seen];
+        candidate->bucket = bucket_of(measuring, candidate);
+    }
+}
+
+#define LIKELY 2.0 /* a score: common names that cannot have it come only if others are not good enough */
+
+int trending_best_find(struct trending_best *best, struct trending_names *names,
+                       const struct trending_rows *rows, const struct trending_query *query,
+                       const struct trending_result *result, struct error *error)
+{
+    struct measuring measuring = {
+        .best = best, .names = names, .rows = rows, .query = query, .result = result};
+    best->scores = memory_grow(best->scores, &best->score_capacity, query->limit, sizeof *best->scores);
+    best->measured_count = 0;
+    best->least = 0;
+    add_common(&measuring, LIKELY, INFINITY);
+    if (measure_likeliest(&measuring, error) != 0)
+        return -1;
+    if (best->least < LIKELY) {
+        add_common(&measuring, best->least, LIKELY);
+        if (measure_likeliest(&measuring, error) != 0)
+            return -1;
+    }
+    if (measuring.chosen == names->count)
+        return 0;
+    choose_possible(&measuring);
+    return measure_chosen(&measuring, error);
+}
