@@ -33,8 +33,7 @@ struct name_counts {
     size_t rare_capacity;
     uint32_t *touched; /* rare ones whose count is not zero */
     size_t touched_capacity;
-    uint32_t
-        *earlier; /* of each of these: 1 + the position of its last article before the window; 0: not known */
+    uint32_t *earlier; /* of each: 1 + the position of its last article before the window; 0: not known */
     size_t earlier_capacity;
     size_t touched_count;
 };
