@@ -33,7 +33,7 @@ int worker_store(struct worker *worker, struct store_reader **store, struct erro
     return 0;
 }
 
-#define REPLY_COPIED 32768 /* bytes */
+#define REPLY_MEMORY 65536 /* bytes: what a worker keeps at most */
 
 /* A reply grows in memory of the worker's own, which has room for most from the start. */
 static void lend_memory(struct worker *worker, struct request *request)
@@ -43,12 +43,12 @@ static void lend_memory(struct worker *worker, struct request *request)
     worker->reply = (struct buffer)BUFFER_INIT;
 }
 
-/* What goes out is a copy of just its size: it may wait for a client that reads slowly. A long one goes out
- * as it is. */
+/* What goes out is a copy of just its size: it may wait for a client that reads slowly. Memory in which a
+ * long reply was written goes out with it. */
 static void take_memory_back(struct worker *worker, struct request *request)
 {
     struct buffer written = request->reply;
-    if (written.length > REPLY_COPIED)
+    if (written.capacity > REPLY_MEMORY)
         return;
     request->reply = (struct buffer)BUFFER_INIT;
     buffer_append(&request->reply, written.data, written.length);

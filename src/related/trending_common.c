@@ -1,23 +1,13 @@
 #include "related/trending_common.h"
 
+#include "base/four.h"
 #include "related/trending_score.h"
 
 #include <float.h>
 #include <string.h>
 
-/* What every machine of 64 bits works on at once. */
-typedef int32_t four __attribute__((vector_size(16)));
-typedef float four_floats __attribute__((vector_size(16)));
-
 /* Floats are rounded: so much of a count more or less does not make a name one that falls. */
 #define ROUNDED 1e-6F
-
-static inline four load(const uint32_t *numbers)
-{
-    four loaded;
-    memcpy(&loaded, numbers, sizeof loaded);
-    return loaded;
-}
 
 /* Floats not below 0 are in the order of their bits. */
 static inline four_floats larger(four_floats numbers, four others)
@@ -37,8 +27,9 @@ struct range {
 static inline four are_in(const struct trending_common *common, uint32_t place, const struct range *range)
 {
     float share = (float)common->share;
-    four articles = load(common->window + place);
-    four known = load(common->after + place) - load(common->before + place) - (int32_t)common->holes;
+    four articles = four_load(common->window + place);
+    four known =
+        four_load(common->after + place) - four_load(common->before + place) - (int32_t)common->holes;
     known &= known > 0;
     four_floats window = __builtin_convertvector(articles, four_floats);
     four_floats both = window + __builtin_convertvector(known, four_floats) + 1;
@@ -55,10 +46,8 @@ static inline uint32_t list_four(const struct trending_common *common, uint32_t 
                                  const struct range *range, uint32_t *places, uint32_t listed)
 {
     int32_t in_range[4];
-    uint64_t any[2];
     four found = are_in(common, place, range);
-    memcpy(any, &found, sizeof any);
-    if ((any[0] | any[1]) == 0)
+    if (!four_any(found))
         return listed;
     memcpy(in_range, &found, sizeof in_range);
     for (uint32_t i = 0; i < 4; i++) { /* no branch: which ones cannot be foretold */

@@ -1,5 +1,6 @@
 #include "related/trending_names.h"
 
+#include "base/four.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/prefetch.h"
@@ -74,11 +75,6 @@ void trending_names_release(struct trending_names *names)
 
 /* ---- names of the window ---- */
 
-/* What every machine of 64 bits works on at once. */
-typedef uint32_t four __attribute__((vector_size(16)));
-typedef int32_t four_signed __attribute__((vector_size(16)));
-typedef float four_floats __attribute__((vector_size(16)));
-
 /* Names of neighbouring articles stand one behind the other. */
 static void count_common(struct name_counts *counts, const struct date_span *span, uint32_t from,
                          uint32_t until)
@@ -109,16 +105,11 @@ static void count_rare(struct name_counts *counts, const struct date_span *span)
 /* True if one of so many numbers below 2^31 is above the limit. */
 static inline bool any_above(const uint32_t *numbers, uint32_t limit)
 {
-    four_signed above = {0};
-    uint64_t found[2];
+    four above = {0};
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < SCANNED; i += 4) {
-        four_signed some;
-        memcpy(&some, numbers + i, sizeof some);
-        above |= some > (int32_t)limit;
-    }
-    memcpy(found, &above, sizeof found);
-    return (found[0] | found[1]) != 0;
+    for (uint32_t i = 0; i < SCANNED; i += 4)
+        above |= four_load(numbers + i) > (int32_t)limit;
+    return four_any(above);
 }
 
 /* Entries of the timeline whose names are to be counted, once they are there: names and counts lie all over
@@ -195,11 +186,8 @@ static void count_blocks(struct name_counts *counts, const struct timeline *time
     const uint32_t *before = timeline_running(timeline, range->first);
     const uint32_t *after = timeline_running(timeline, range->end);
     uint32_t i = 0;
-    for (four sum, more, less; timeline->common_count - i >= 4; i += 4) {
-        memcpy(&sum, counts->common + i, sizeof sum);
-        memcpy(&more, after + i, sizeof more);
-        memcpy(&less, before + i, sizeof less);
-        sum += more - less;
+    for (; timeline->common_count - i >= 4; i += 4) {
+        four sum = four_load(counts->common + i) + four_load(after + i) - four_load(before + i);
         memcpy(counts->common + i, &sum, sizeof sum);
     }
     for (; i < timeline->common_count; i++)

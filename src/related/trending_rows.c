@@ -66,11 +66,10 @@ void trending_rows_steps(const struct date_span *span, const struct trending_que
 {
     int64_t length = result->window + result->baseline;
     int64_t start = query->at - length + 1; /* the first second that counts */
-    int64_t dates[TRENDING_STEPS];
     struct date_search searches[TRENDING_STEPS];
     for (int64_t step = 0; step < TRENDING_STEPS; step++) {
-        dates[step] = start + ((step + 1) * length + TRENDING_STEPS - 1) / TRENDING_STEPS;
-        searches[step] = slice_date_search(span->slice, span->start, span->end, dates[step]);
+        int64_t date = start + ((step + 1) * length + TRENDING_STEPS - 1) / TRENDING_STEPS;
+        searches[step] = slice_date_search(span->slice, span->start, span->end, date);
     }
     for (size_t step = 0; step < TRENDING_STEPS; step++)
         date_search_prefetch(&searches[step]);
