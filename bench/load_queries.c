@@ -14,6 +14,7 @@
 #include "samples.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,13 +27,18 @@ struct requests {
     struct buffer ping;
 };
 
+struct progress {
+    size_t total; /* requests to measure */
+    atomic_size_t taken;
+};
+
 struct connection {
     const struct load_options *options;
     const struct requests *requests;
     pthread_barrier_t *start;
     pthread_t thread;
     size_t number;
-    size_t share; /* measured requests */
+    struct progress *progress;
     size_t errors;
     char first_error[200];
     int64_t started;
@@ -96,7 +102,8 @@ static void measure(struct connection *connection, struct client *client, const 
     samples_add(samples, clock_now() - before);
 }
 
-/* Connections start at different places of the list. */
+/* The connections share the measured requests: each takes the next one of the list when it has its reply, so
+ * that all are at work until the end. */
 static void *run_connection(void *context)
 {
     struct connection *connection = context;
@@ -108,10 +115,12 @@ static void *run_connection(void *context)
         ask(connection, &client, &requests->items[(next + i) % requests->count]);
     pthread_barrier_wait(connection->start);
     connection->started = clock_now();
-    for (size_t i = 0; i < connection->share; i++) {
+    struct progress *progress = connection->progress;
+    size_t i;
+    while ((i = atomic_fetch_add(&progress->taken, 1)) < progress->total) {
         if (connection->options->pings)
             measure(connection, &client, &requests->ping, &connection->pings);
-        measure(connection, &client, &requests->items[(next + i) % requests->count], &connection->samples);
+        measure(connection, &client, &requests->items[i % requests->count], &connection->samples);
     }
     connection->ended = clock_now();
     client_close(&client);
@@ -158,14 +167,12 @@ int load_queries(const struct load_options *options)
                    : options->file != NULL ? requests.count
                                            : PING_REQUESTS;
     struct connection *connections = memory_zeroed(options->connections, sizeof *connections);
+    struct progress progress = {.total = total};
     pthread_barrier_t start;
     pthread_barrier_init(&start, NULL, (unsigned)options->connections);
     for (size_t i = 0; requests.count > 0 && i < options->connections; i++) {
-        connections[i] = (struct connection){.options = options,
-                                             .requests = &requests,
-                                             .start = &start,
-                                             .number = i,
-                                             .share = total / options->connections};
+        connections[i] = (struct connection){
+            .options = options, .requests = &requests, .start = &start, .number = i, .progress = &progress};
         pthread_create(&connections[i].thread, NULL, run_connection, &connections[i]);
     }
     for (size_t i = 0; requests.count > 0 && i < options->connections; i++)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -101,6 +102,15 @@ static void relax(void)
 #endif
 }
 
+/* Before a consumer looks for its next item, whoever waits for its core has it: often the client that has just
+ * got its answer and is about to send the next request, which a thread of short slices (thread.h) would keep
+ * from it all the while. Once and not at each look: what a thread has given away it lacks when it wakes up. */
+static void give_way(int64_t watch)
+{
+    if (watch > 0)
+        sched_yield();
+}
+
 /* The lock is held, and let go meanwhile. Returns once there may be an item, or after so many nanoseconds. */
 static void watch_for_item(struct queue *queue, int64_t nanoseconds)
 {
@@ -146,6 +156,7 @@ void *queue_pop(struct queue *queue, int64_t deadline)
 void *queue_watch(struct queue *queue, int64_t watch)
 {
     void *item = NULL;
+    give_way(watch);
     pthread_mutex_lock(&queue->lock);
     watch_for_item(queue, watch);
     wait_for_item(queue, 0);
