@@ -102,12 +102,13 @@ static void relax(void)
 #endif
 }
 
-/* Before a consumer looks for its next item, whoever waits for its core has it: often the client that has just
- * got its answer and is about to send the next request, which a thread of short slices (thread.h) would keep
- * from it all the while. Once and not at each look: what a thread has given away it lacks when it wakes up. */
-static void give_way(int64_t watch)
+/* Before a consumer begins to look for its next item, whoever waits for its core has it: often the client
+ * that has just got its answer and is about to send the next request, which a thread of short slices
+ * (thread.h) would keep from it all the while. Once and not at each look: what a thread has given away it
+ * lacks when it wakes up. */
+static void give_way(const struct queue *queue, int64_t watch)
 {
-    if (watch > 0)
+    if (watch > 0 && atomic_load_explicit(&queue->count, memory_order_relaxed) == 0)
         sched_yield();
 }
 
@@ -156,7 +157,7 @@ void *queue_pop(struct queue *queue, int64_t deadline)
 void *queue_watch(struct queue *queue, int64_t watch)
 {
     void *item = NULL;
-    give_way(watch);
+    give_way(queue, watch);
     pthread_mutex_lock(&queue->lock);
     watch_for_item(queue, watch);
     wait_for_item(queue, 0);

@@ -30,7 +30,7 @@ void *queue_pop(struct queue *queue, int64_t deadline);
 
 /* Like queue_pop without a deadline, but the consumer looks for an item for `watch` nanoseconds before it
  * sleeps: a core that sleeps needs longer to wake than many queries take. Of the consumers of a queue one
- * does so at a time. */
+ * does so at a time, and before it begins another thread that waits for its core has a turn. */
 void *queue_watch(struct queue *queue, int64_t watch);
 
 /* The same, but gives up after looking: NULL. */
