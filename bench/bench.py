@@ -413,10 +413,11 @@ class Bench:
             self.table.times(f"PUT acknowledged, {under_way} under way", mine, net=f"{mine['per_second']:,.0f}/s",
                              reference=f"{bare:,.0f}/s SQLite in groups of {group}", ratio=f"{ratio:.2f}",
                              goal=">= 0.7", passed=ratio >= 0.7)
-            if group != under_way:
+            if group != under_way:  # harder than storyd's own groups, so both are judged
                 full = loops[under_way]["per_second"]
                 self.table.add("the same beside groups of all under way", ratio=f"{mine['per_second'] / full:.2f}",
-                               reference=f"{full:,.0f}/s SQLite in groups of {under_way}")
+                               reference=f"{full:,.0f}/s SQLite in groups of {under_way}", goal=">= 0.7",
+                               passed=mine["per_second"] >= 0.7 * full)
         for path in glob.glob(self.path("bare.db*")):
             os.unlink(path)
 

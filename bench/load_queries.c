@@ -27,6 +27,7 @@ struct requests {
     struct buffer ping;
 };
 
+/* Of all connections together. */
 struct progress {
     size_t total; /* requests to measure */
     atomic_size_t taken;
