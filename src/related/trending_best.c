@@ -14,6 +14,20 @@ void trending_best_release(struct trending_best *best)
     free(best->measured);
 }
 
+#define KNOWN_UPTO 512 /* articles in the window */
+
+struct measuring {
+    struct trending_best *best;
+    struct trending_names *names;
+    const struct trending_rows *rows;
+    const struct trending_query *query;
+    const struct trending_result *result;
+    size_t seen;   /* candidates whose buckets are known */
+    size_t chosen; /* of them, so far */
+    size_t score_count;
+    uint32_t too_many[KNOWN_UPTO]; /* see too_many_in_baseline(); 0: not known, else plus 1 */
+};
+
 /* ---- a name's articles ---- */
 
 /* The candidate's number in the slice; DICTIONARY_NONE also if nothing of the slice lies in [from, until). */
@@ -54,10 +68,26 @@ static uint32_t count_in_window(const struct trending_rows *rows, const struct t
     return count;
 }
 
-/* Counts back from the window, up to `enough`. `place`: see count_in_window(). */
-static uint32_t count_baseline(const struct trending_rows *rows, const struct trending_candidate *candidate,
+/* Articles of the baseline in a name's list, counted back from the place `at` up to `enough`. */
+static uint32_t count_back(const struct date_span *span, uint32_t number, uint32_t at, uint32_t enough)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    uint32_t first = timeline->list_starts[number];
+    uint32_t count = 0;
+    for (; at > first && count < enough; at--) {
+        uint32_t position = TIMELINE_POSITION(timeline->lists[at - 1]);
+        if (position < span->start)
+            break;
+        count += date_span_counts(span, position);
+    }
+    return count;
+}
+
+/* Up to `enough`, or more. `place`: see count_in_window(). */
+static uint32_t count_baseline(const struct measuring *measuring, const struct trending_candidate *candidate,
                                uint32_t place, uint32_t enough)
 {
+    const struct trending_rows *rows = measuring->rows;
     uint32_t count = 0;
     for (size_t i = 0; i < rows->span_count && count < enough; i++) {
         const struct date_span *span = &rows->spans[i];
@@ -65,34 +95,18 @@ static uint32_t count_baseline(const struct trending_rows *rows, const struct tr
         uint32_t number = number_between(candidate, span, span->start, span->window);
         if (number == DICTIONARY_NONE)
             continue;
-        uint32_t first = timeline->list_starts[number];
-        bool is_found = span == candidate->span && place != PLACE_NONE;
-        uint32_t at = is_found ? place : timeline_find(timeline, number, span->window);
-        for (; at > first && count < enough; at--) {
-            uint32_t position = TIMELINE_POSITION(timeline->lists[at - 1]);
-            if (position < span->start)
-                break;
-            count += date_span_counts(span, position);
+        bool is_own = span == candidate->span;
+        if (is_own && trending_names_knows_baseline(measuring->names, candidate)) {
+            count += trending_names_baseline(measuring->names, candidate);
+            continue;
         }
+        uint32_t at = is_own && place != PLACE_NONE ? place : timeline_find(timeline, number, span->window);
+        count += count_back(span, number, at, enough - count);
     }
     return count;
 }
 
 /* ---- scores ---- */
-
-#define KNOWN_UPTO 512 /* articles in the window */
-
-struct measuring {
-    struct trending_best *best;
-    struct trending_names *names;
-    const struct trending_rows *rows;
-    const struct trending_query *query;
-    const struct trending_result *result;
-    size_t seen;   /* candidates whose buckets are known */
-    size_t chosen; /* of them, so far */
-    size_t score_count;
-    uint32_t too_many[KNOWN_UPTO]; /* see too_many_in_baseline(); 0: not known, else plus 1 */
-};
 
 static double score_of(const struct measuring *measuring, uint32_t window, uint32_t baseline)
 {
@@ -136,10 +150,9 @@ static void keep_score(struct measuring *measuring, double score)
 
 /* By about the score that the name would have, if it had no more articles in the baseline than are known of.
  */
-static uint8_t bucket_of(const struct measuring *measuring, const struct trending_candidate *candidate)
+static uint8_t bucket_of(const struct trending_candidate *candidate, float ratio)
 {
-    float score = trending_estimate(candidate->window, (double)measuring->result->window, candidate->baseline,
-                                    (double)measuring->result->baseline);
+    float score = trending_estimate(candidate->window, candidate->baseline, ratio);
     float place = score * BUCKETS_PER_POINT;
     return place <= 0 ? 0 : place >= BUCKETS - 1 ? BUCKETS - 1 : (uint8_t)place;
 }
@@ -212,21 +225,13 @@ static void fetch_ahead(const struct measuring *measuring, size_t at)
     }
 }
 
-/* With how many articles in the window a name can be among the best, if it has none in the baseline. */
-static uint32_t fewest_in_window(const struct measuring *measuring)
+/* False if the candidate cannot be among the best. */
+static bool is_possible(const struct measuring *measuring, const struct trending_candidate *candidate,
+                        double deviation)
 {
-    uint32_t high = 1;
-    while (high < UINT32_MAX / 4 && score_of(measuring, high, 0) < measuring->best->least)
-        high *= 2;
-    uint32_t low = high / 2 + 1;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (score_of(measuring, middle, 0) < measuring->best->least)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    double share = measuring->names->common.share;
+    return !trending_is_below(candidate->window, candidate->baseline, share, deviation) &&
+           score_of(measuring, candidate->window, candidate->baseline) >= measuring->best->least;
 }
 
 /* Those that can be among the best, of those that have not been chosen yet. */
@@ -235,14 +240,17 @@ static void choose_possible(struct measuring *measuring)
     struct trending_best *best = measuring->best;
     memset(measuring->too_many, 0, sizeof measuring->too_many); /* for what `least` is by now */
     const struct trending_names *names = measuring->names;
-    uint32_t fewest = fewest_in_window(measuring);
+    double deviation = trending_deviation(best->least, names->common.share);
     best->chosen_count = 0;
-    for (size_t i = 0; i < names->count; i++) {
-        const struct trending_candidate *candidate = &names->candidates[i];
-        if (candidate->window >= fewest && !candidate->is_chosen &&
-            candidate->baseline < too_many_in_baseline(measuring, candidate->window))
+    for (size_t i = 0; i < names->count; i++)
+        if (!names->candidates[i].is_chosen && is_possible(measuring, &names->candidates[i], deviation))
             choose(measuring, i);
-    }
+}
+
+/* True if lists must be walked to count the baseline. */
+static bool is_walked(const struct measuring *measuring, const struct trending_candidate *candidate)
+{
+    return measuring->rows->span_count > 1 || !trending_names_knows_baseline(measuring->names, candidate);
 }
 
 /* Counts the candidate's articles, unless it turns out that it cannot be among the best. */
@@ -256,10 +264,11 @@ static void measure_candidate(struct measuring *measuring, uint32_t number)
     candidate->is_bound = false;
     if (candidate->window < measuring->query->min_articles)
         return;
-    uint32_t too_many = too_many_in_baseline(measuring, candidate->window);
+    uint32_t too_many =
+        is_walked(measuring, candidate) ? too_many_in_baseline(measuring, candidate->window) : UINT32_MAX;
     if (candidate->baseline >= too_many)
         return;
-    candidate->baseline = count_baseline(measuring->rows, candidate, place, too_many);
+    candidate->baseline = count_baseline(measuring, candidate, place, too_many);
     if (candidate->baseline >= too_many)
         return;
     double score = score_of(measuring, candidate->window, candidate->baseline);
@@ -306,9 +315,10 @@ static void add_common(struct measuring *measuring, double above, double below)
     best->chosen = memory_grow(best->chosen, &best->chosen_capacity, names->count, sizeof *best->chosen);
     best->measured =
         memory_grow(best->measured, &best->measured_capacity, names->count, sizeof *best->measured);
+    float ratio = (float)measuring->result->window / (float)measuring->result->baseline;
     for (; measuring->seen < names->count; measuring->seen++) {
         struct trending_candidate *candidate = &names->candidates[measuring->seen];
-        candidate->bucket = bucket_of(measuring, candidate);
+        candidate->bucket = bucket_of(candidate, ratio);
     }
 }
 

@@ -3,24 +3,18 @@
 #include "base/four.h"
 #include "related/trending_score.h"
 
-#include <float.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Floats are rounded: so much of a count more or less does not make a name one that falls. */
 #define ROUNDED 1e-6F
 
-/* Floats not below 0 are in the order of their bits. */
-static inline four_floats larger(four_floats numbers, four others)
-{
-    four bits = (four)numbers;
-    four is_less = bits < others;
-    return (four_floats)((bits & ~is_less) | (others & is_less));
-}
-
 /* A range of trending_deviation(). */
 struct range {
     float least;
     float below;
+    bool has_end;
 };
 
 /* Of four places: -1 for those that are in the range, 0 for the others. */
@@ -28,24 +22,28 @@ static inline four are_in(const struct trending_common *common, uint32_t place, 
 {
     float share = (float)common->share;
     four articles = four_load(common->window + place);
-    four known =
-        four_load(common->after + place) - four_load(common->before + place) - (int32_t)common->holes;
+    four known = four_load(common->after + place) - four_load(common->before + place) -
+                 four_load(common->gone + place);
     known &= known > 0;
     four_floats window = __builtin_convertvector(articles, four_floats);
-    four_floats both = window + __builtin_convertvector(known, four_floats) + 1;
-    four_floats above = window + share - both * share; /* what would be expected */
-    four_floats deviation = above * above / both;
-    /* the bound does not hold where nearly all articles are in the window */
-    deviation = larger(deviation, (four)(four_floats){FLT_MAX, FLT_MAX, FLT_MAX, FLT_MAX} &
-                                      (window + share > both * (1 - share)));
-    return (articles >= (int32_t)common->fewest) & (above > both * -ROUNDED) & (deviation >= range->least) &
-           (deviation < range->below);
+    four_floats baseline = __builtin_convertvector(known, four_floats);
+    four_floats both = window + baseline + 1;
+    four_floats above = window * (1 - share) - baseline * share; /* more than would be expected */
+    four_floats square = above * above;
+    four is_wanted = (articles >= (int32_t)common->fewest) & (above > both * -ROUNDED);
+    /* the bound does not hold where nearly all articles are in the window: that is the highest range */
+    four is_unbounded = window + share > both * (1 - share);
+    if (!range->has_end)
+        return is_wanted & (is_unbounded | (square >= range->least * both));
+    return is_wanted & ~is_unbounded & (square >= range->least * both) & (square < range->below * both);
 }
 
 static inline uint32_t list_four(const struct trending_common *common, uint32_t place,
                                  const struct range *range, uint32_t *places, uint32_t listed)
 {
     int32_t in_range[4];
+    if (!four_any(four_load(common->window + place) >= (int32_t)common->fewest))
+        return listed; /* mostly */
     four found = are_in(common, place, range);
     if (!four_any(found))
         return listed;
@@ -61,16 +59,18 @@ static inline uint32_t list_four(const struct trending_common *common, uint32_t 
 static uint32_t list_last(const struct trending_common *common, uint32_t place, const struct range *range,
                           uint32_t *places, uint32_t listed)
 {
-    uint32_t columns[3][4] = {{0}};
+    uint32_t columns[4][4] = {{0}};
     uint32_t found[4];
     uint32_t left = common->count - place;
     memcpy(columns[0], common->window + place, left * sizeof **columns);
     memcpy(columns[1], common->before + place, left * sizeof **columns);
     memcpy(columns[2], common->after + place, left * sizeof **columns);
+    memcpy(columns[3], common->gone + place, left * sizeof **columns);
     struct trending_common last = *common;
     last.window = columns[0];
     last.before = columns[1];
     last.after = columns[2];
+    last.gone = columns[3];
     uint32_t count = list_four(&last, 0, range, found, 0);
     for (uint32_t i = 0; i < count; i++)
         if (found[i] < left)
@@ -82,7 +82,7 @@ uint32_t trending_common_list(const struct trending_common *common, double above
                               uint32_t *places)
 {
     struct range range = {(float)trending_deviation(above, common->share),
-                          (float)trending_deviation(below, common->share)};
+                          (float)trending_deviation(below, common->share), !isinf(below)};
     const struct trending_common local = *common; /* `places` does not change it */
     uint32_t listed = 0;
     uint32_t place = 0;

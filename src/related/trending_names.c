@@ -69,6 +69,7 @@ void trending_names_release(struct trending_names *names)
 {
     counts_release(&names->main);
     counts_release(&names->other);
+    free(names->gone);
     free(names->places);
     free(names->candidates);
 }
@@ -80,11 +81,15 @@ static void count_common(struct name_counts *counts, const struct date_span *spa
                          uint32_t until)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
+    uint32_t *articles = counts->common;
     uint32_t first;
     uint32_t end = from;
-    while (date_span_run(span, end, until, &first, &end))
-        for (uint32_t i = timeline->common_starts[first]; i < timeline->common_starts[end]; i++)
-            counts->common[timeline->common_names[i]]++;
+    while (date_span_run(span, end, until, &first, &end)) {
+        const uint32_t *name = timeline->common_names + timeline->common_starts[first];
+        const uint32_t *last = timeline->common_names + timeline->common_starts[end];
+        for (; name < last; name++)
+            articles[*name]++;
+    }
 }
 
 static void count_rare(struct name_counts *counts, const struct date_span *span)
@@ -142,6 +147,15 @@ static inline void note_entry(struct name_counts *counts, const struct timeline 
     prefetch(&timeline->rare_earlier[place]);
 }
 
+static inline void note_repeated(struct name_counts *counts, const struct date_span *span,
+                                 struct found_entries *found, uint32_t from, uint32_t until)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    for (uint32_t entry = from; entry < until; entry++)
+        if (timeline->rare_before[entry] > span->window)
+            note_entry(counts, timeline, found, entry);
+}
+
 /* Those only that appeared twice in the window before: so each is counted twice too few at most. The first
  * that is found of a name is its third in the window: the one three before it is the last before the window.
  * Articles that do not count are not left out. */
@@ -150,33 +164,29 @@ static void count_repeated(struct name_counts *counts, const struct date_span *s
     const struct timeline *timeline = &span->slice->features.timeline;
     struct found_entries found = {.count = 0};
     uint32_t end = timeline->rare_starts[span->end];
-    uint32_t next;
-    for (uint32_t i = timeline->rare_starts[span->window]; i < end; i = next) {
-        next = end - i > SCANNED ? i + SCANNED : end;
-        if (next - i == SCANNED && !any_above(timeline->rare_before + i, span->window))
+    uint32_t i = timeline->rare_starts[span->window];
+    for (; end - i >= SCANNED; i += SCANNED) {
+        if (!any_above(timeline->rare_before + i, span->window))
             continue;
-        for (; i < next; i++)
-            if (timeline->rare_before[i] > span->window)
-                note_entry(counts, timeline, &found, i);
+        for (uint32_t part = i; part < i + SCANNED; part += 4)
+            if (four_any(four_load(timeline->rare_before + part) > (int32_t)span->window))
+                note_repeated(counts, span, &found, part, part + 4);
     }
+    note_repeated(counts, span, &found, i, end);
     count_found(counts, timeline, &found);
 }
 
 /* Whole blocks of the timeline. */
 struct block_range {
     uint32_t first;
-    uint32_t end;   /* not above `first`: none */
-    uint32_t holes; /* articles in them that do not count */
+    uint32_t end; /* not above `first`: none */
 };
 
 static struct block_range blocks_between(const struct date_span *span, uint32_t from, uint32_t until)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
-    struct block_range range = {(from + TIMELINE_BLOCK - 1) / TIMELINE_BLOCK, until / TIMELINE_BLOCK, 0};
+    struct block_range range = {(from + TIMELINE_BLOCK - 1) / TIMELINE_BLOCK, until / TIMELINE_BLOCK};
     range.end = range.end < timeline->blocks ? range.end : timeline->blocks;
-    if (range.end > range.first)
-        range.holes = (range.end - range.first) * TIMELINE_BLOCK -
-                      date_span_count(span, range.first * TIMELINE_BLOCK, range.end * TIMELINE_BLOCK);
     return range;
 }
 
@@ -185,43 +195,49 @@ static void count_blocks(struct name_counts *counts, const struct timeline *time
 {
     const uint32_t *before = timeline_running(timeline, range->first);
     const uint32_t *after = timeline_running(timeline, range->end);
+    uint32_t *articles = counts->common;
+    uint32_t count = timeline->common_count;
     uint32_t i = 0;
-    for (; timeline->common_count - i >= 4; i += 4) {
-        four sum = four_load(counts->common + i) + four_load(after + i) - four_load(before + i);
-        memcpy(counts->common + i, &sum, sizeof sum);
+    for (; count - i >= 4; i += 4) {
+        four sum = four_load(articles + i) + four_load(after + i) - four_load(before + i);
+        memcpy(articles + i, &sum, sizeof sum);
     }
-    for (; i < timeline->common_count; i++)
-        counts->common[i] += after[i] - before[i];
+    for (; i < count; i++)
+        articles[i] += after[i] - before[i];
 }
 
-/* The articles of the blocks that do not count: they were counted with the others. */
-static void take_holes_back(struct name_counts *counts, const struct date_span *span,
-                            const struct block_range *range)
+/* Adds to the counts of the common names for each article in [from, until) that has them and does not count.
+ */
+static void add_holes(uint32_t *counts, const struct date_span *span, uint32_t from, uint32_t until,
+                      int32_t change)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
-    for (uint32_t position = range->first * TIMELINE_BLOCK; position < range->end * TIMELINE_BLOCK;
-         position++) {
-        if (date_span_counts(span, position))
-            continue;
-        for (uint32_t i = timeline->common_starts[position]; i < timeline->common_starts[position + 1]; i++)
-            counts->common[timeline->common_names[i]]--;
+    while ((from = date_span_hole(span, from, until)) < until) {
+        for (uint32_t i = timeline->common_starts[from]; i < timeline->common_starts[from + 1]; i++)
+            counts[timeline->common_names[i]] += (uint32_t)change;
+        from++;
     }
 }
 
 #define HOLES_FEW 4 /* one article in so many */
 
+static bool has_few_holes(uint32_t positions, uint32_t articles)
+{
+    return (positions - articles) * HOLES_FEW <= positions;
+}
+
 static void count_common_of_window(struct name_counts *counts, const struct date_span *span)
 {
     struct block_range range = blocks_between(span, span->window, span->end);
-    if (range.end <= range.first || range.holes > (range.end - range.first) * TIMELINE_BLOCK / HOLES_FEW) {
+    if (range.end <= range.first || !has_few_holes(span->end - span->window, span->window_articles)) {
         count_common(counts, span, span->window, span->end);
         return;
     }
     count_common(counts, span, span->window, range.first * TIMELINE_BLOCK);
     count_blocks(counts, &span->slice->features.timeline, &range);
     count_common(counts, span, range.end * TIMELINE_BLOCK, span->end);
-    if (range.holes != 0)
-        take_holes_back(counts, span, &range);
+    /* with the others of their blocks those were counted that do not count */
+    add_holes(counts->common, span, range.first * TIMELINE_BLOCK, range.end * TIMELINE_BLOCK, -1);
 }
 
 static void count_window(struct name_counts *counts, const struct date_span *span, bool only_repeated)
@@ -248,8 +264,8 @@ static void candidates_reserve(struct trending_names *names, size_t more)
 static inline void add_candidate(struct trending_names *names, const struct date_span *span, uint32_t number,
                                  uint32_t window, uint32_t baseline)
 {
-    names->candidates[names->count++] =
-        (struct trending_candidate){.span = span, .number = number, .window = window, .baseline = baseline};
+    names->candidates[names->count++] = (struct trending_candidate){
+        .span = span, .number = number, .window = window, .baseline = baseline, .place = TRENDING_RARE};
 }
 
 /* The names that the main slice does not have: the first of the candidates, by their terms' numbers. */
@@ -357,6 +373,30 @@ static void choose_strangers(struct trending_names *names, const struct trending
     names->count = kept;
 }
 
+/* How many articles of the baseline that do not count have each common name of the main slice. */
+static void count_gone(struct trending_names *names)
+{
+    const struct date_span *main = names->span;
+    size_t common_count = main->slice->features.timeline.common_count;
+    names->gone_known = has_few_holes(main->window - main->start, main->baseline_articles);
+    names->gone = memory_grow(names->gone, &names->gone_capacity, common_count, sizeof *names->gone);
+    if (common_count == 0)
+        return;
+    memset(names->gone, 0, common_count * sizeof *names->gone);
+    if (names->gone_known)
+        add_holes(names->gone, main, main->start, main->window, 1);
+}
+
+uint32_t trending_names_baseline(const struct trending_names *names,
+                                 const struct trending_candidate *candidate)
+{
+    const struct date_span *main = names->span;
+    const struct timeline *timeline = &main->slice->features.timeline;
+    uint32_t first = timeline_find(timeline, candidate->number, main->start);
+    uint32_t end = timeline_find(timeline, candidate->number, main->window);
+    return end - first - names->gone[candidate->place];
+}
+
 /* What is known of the common names of the main slice. */
 static struct trending_common known_of_common(const struct trending_names *names,
                                               const struct trending_query *query,
@@ -365,12 +405,12 @@ static struct trending_common known_of_common(const struct trending_names *names
     const struct date_span *main = names->span;
     const struct timeline *timeline = &main->slice->features.timeline;
     struct block_range range = blocks_between(main, main->start, main->window);
-    bool is_known = range.end > range.first;
+    bool is_known = range.end > range.first && names->gone_known;
     return (struct trending_common){
         .window = names->main.common,
         .before = timeline_running(timeline, is_known ? range.first : 0),
         .after = timeline_running(timeline, is_known ? range.end : 0),
-        .holes = range.holes,
+        .gone = names->gone,
         .count = timeline->common_count,
         .fewest = query->min_articles < INT32_MAX ? query->min_articles : INT32_MAX,
         .share = (double)result->window / (double)(result->window + result->baseline),
@@ -388,9 +428,11 @@ void trending_names_add_common(struct trending_names *names, const struct trendi
     for (uint32_t i = 0; i < listed; i++) {
         uint32_t place = names->places[i];
         uint32_t number = features->timeline.common[place];
-        if (names->all_kinds || query->kinds[features->kinds[number]])
-            add_candidate(names, names->span, number, common->window[place],
-                          trending_common_baseline(common, place));
+        if (!names->all_kinds && !query->kinds[features->kinds[number]])
+            continue;
+        add_candidate(names, names->span, number, common->window[place],
+                      trending_common_baseline(common, place));
+        names->candidates[names->count - 1].place = place;
     }
 }
 
@@ -438,6 +480,7 @@ bool trending_names_find(struct trending_names *names, const struct trending_row
     }
     names->all_kinds = wants_all_kinds(query);
     choose_strangers(names, query);
+    count_gone(names);
     names->common = known_of_common(names, query, result);
     choose_rare(names, query, main, only_repeated);
     dictionary_builder_release(&strangers);

@@ -14,12 +14,15 @@
 #include "related/trending_common.h"
 #include "related/trending_rows.h"
 
+#define TRENDING_RARE UINT32_MAX
+
 /* A name that appears in the window. */
 struct trending_candidate {
     const struct date_span *span; /* of a slice that has it */
     uint32_t number;              /* there */
     uint32_t window;              /* articles in it; if it is a bound, until counted, at most */
     uint32_t baseline;            /* articles in it: at least, until it was counted */
+    uint32_t place;               /* among the common ones of the main slice; TRENDING_RARE */
     bool is_bound;                /* `window` is not the number yet */
     bool is_chosen;               /* to be measured */
     uint8_t bucket;               /* the higher the better the score can be, about */
@@ -44,7 +47,10 @@ struct trending_names {
     struct name_counts other;
     const struct date_span *span;  /* of the main slice */
     struct trending_common common; /* what is known of its common names */
-    uint32_t *places;              /* of some of them */
+    uint32_t *gone;                /* its column */
+    size_t gone_capacity;
+    bool gone_known;  /* false: so many articles of the baseline do not count that they were not counted */
+    uint32_t *places; /* of some of them */
     size_t place_capacity;
     struct trending_candidate *candidates;
     size_t capacity;
@@ -58,6 +64,18 @@ void trending_names_release(struct trending_names *names);
  * False if the window has no articles. */
 bool trending_names_find(struct trending_names *names, const struct trending_rows *rows,
                          const struct trending_query *query, const struct trending_result *result);
+
+/* True if trending_names_baseline() can tell how many articles of the baseline have the candidate in its own
+ * slice: it is common there. */
+static inline bool trending_names_knows_baseline(const struct trending_names *names,
+                                                 const struct trending_candidate *candidate)
+{
+    return candidate->place != TRENDING_RARE && names->gone_known;
+}
+
+/* So many: the distance of two places in its list, however far apart, less those that do not count. */
+uint32_t trending_names_baseline(const struct trending_names *names,
+                                 const struct trending_candidate *candidate);
 
 /* Adds the common names that rise and whose score can be in [above, below). Each is added once if the ranges
  * of several calls do not overlap. The candidates may move. */

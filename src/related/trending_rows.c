@@ -116,18 +116,34 @@ static void set_bits(struct trending_rows *rows, size_t words)
     }
 }
 
-uint32_t date_span_count(const struct date_span *span, uint32_t from, uint32_t until)
+/* How many articles at positions in [from, until) count. */
+static uint32_t count_between(const struct date_span *span, uint32_t from, uint32_t until)
+{
+    if (from >= until)
+        return 0;
+    const uint64_t *first = &span->counts[from / 64 - span->start / 64];
+    const uint64_t *last = &span->counts[(until - 1) / 64 - span->start / 64];
+    uint64_t head = UINT64_MAX << (from % 64);
+    uint64_t tail = UINT64_MAX >> (63 - (until - 1) % 64);
+    if (first == last)
+        return bits_count(*first & head & tail);
+    uint32_t count = bits_count(*first & head) + bits_count(*last & tail);
+    for (const uint64_t *word = first + 1; word < last; word++)
+        count += *word == UINT64_MAX ? 64 : bits_count(*word);
+    return count;
+}
+
+uint32_t date_span_hole(const struct date_span *span, uint32_t from, uint32_t until)
 {
     uint32_t base = span->start / 64;
-    uint32_t count = 0;
-    for (uint32_t next; from < until; from = next) {
-        next = (from / 64 + 1) * 64;
-        uint64_t word = span->counts[from / 64 - base] & UINT64_MAX << (from % 64);
-        if (next > until)
-            word &= UINT64_MAX >> (next - until);
-        count += word == UINT64_MAX ? 64 : bits_count(word);
+    for (; from < until; from = (from / 64 + 1) * 64) {
+        uint64_t holes = ~span->counts[from / 64 - base] >> (from % 64);
+        if (holes == 0)
+            continue;
+        from += (uint32_t)__builtin_ctzll(holes);
+        break;
     }
-    return count;
+    return from < until ? from : until;
 }
 
 bool date_span_run(const struct date_span *span, uint32_t from, uint32_t until, uint32_t *first,
@@ -143,14 +159,7 @@ bool date_span_run(const struct date_span *span, uint32_t from, uint32_t until, 
     }
     if (from >= until || *first >= until)
         return false;
-    for (from = *first; from < until; from = (from / 64 + 1) * 64) {
-        uint64_t holes = ~span->counts[from / 64 - base] >> (from % 64);
-        if (holes == 0)
-            continue;
-        from += (uint32_t)__builtin_ctzll(holes);
-        break;
-    }
-    *end = from < until ? from : until;
+    *end = date_span_hole(span, *first, until);
     return true;
 }
 
@@ -287,7 +296,11 @@ int trending_rows_find(struct trending_rows *rows, const struct trending_query *
     }
     leave_out_copies(rows);
     rows->count = 0;
-    for (size_t i = 0; i < rows->span_count; i++)
-        rows->count += date_span_count(&rows->spans[i], rows->spans[i].start, rows->spans[i].end);
+    for (size_t i = 0; i < rows->span_count; i++) {
+        struct date_span *span = &rows->spans[i];
+        span->baseline_articles = count_between(span, span->start, span->window);
+        span->window_articles = count_between(span, span->window, span->end);
+        rows->count += span->baseline_articles + span->window_articles;
+    }
     return 0;
 }

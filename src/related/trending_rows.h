@@ -18,6 +18,8 @@ struct date_span {
     uint32_t start;
     uint32_t window;
     uint32_t end;
+    uint32_t baseline_articles; /* that count */
+    uint32_t window_articles;
     uint64_t *counts; /* bits by position, from that of start / 64 * 64 on */
 };
 
@@ -40,8 +42,8 @@ static inline bool date_span_counts(const struct date_span *span, uint32_t posit
     return (span->counts[position / 64 - span->start / 64] >> (position % 64) & 1) != 0;
 }
 
-/* How many articles at positions in [from, until) count. */
-uint32_t date_span_count(const struct date_span *span, uint32_t from, uint32_t until);
+/* The first position in [from, until) whose article does not count; `until` if there is none. */
+uint32_t date_span_hole(const struct date_span *span, uint32_t from, uint32_t until);
 
 /* The next range of positions that all count, in [from, until): false if there is none. */
 bool date_span_run(const struct date_span *span, uint32_t from, uint32_t until, uint32_t *first,

@@ -15,6 +15,7 @@
 #define STORYD_RELATED_TRENDING_SCORE_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 double trending_score(uint32_t window_articles, double window, uint32_t baseline_articles, double baseline);
@@ -37,12 +38,20 @@ static inline double trending_deviation(double score, double share)
     return score * score * share * (1 - share) * 0.999;
 }
 
-/* About trending_score(): the difference of the roots of two counts, whose variance does not depend on the
- * rates (Anscombe 1948). Asked of every name, so it is inline. */
-static inline float trending_estimate(uint32_t window_articles, double window, uint32_t baseline_articles,
-                                      double baseline)
+/* True if the bound tells that a score is below the one that `deviation` is of; false if it does not tell. */
+static inline bool trending_is_below(uint32_t window_articles, uint32_t baseline_articles, double share,
+                                     double deviation)
 {
-    float ratio = (float)window / (float)baseline;
+    double a = window_articles + share;
+    double both = (double)window_articles + baseline_articles + 1;
+    double above = a - both * share;
+    return a <= both * (1 - share) && (above <= 0 || above * above < deviation * both);
+}
+
+/* About trending_score(): the difference of the roots of two counts, whose variance does not depend on the
+ * rates (Anscombe 1948). `ratio`: of window to baseline. Asked of every name, so it is inline. */
+static inline float trending_estimate(uint32_t window_articles, uint32_t baseline_articles, float ratio)
+{
     float expected = ((float)baseline_articles + 1) * ratio;
     return 2 * (sqrtf((float)window_articles) - sqrtf(expected)) / sqrtf(1 + ratio);
 }

@@ -40,19 +40,6 @@ static void the_largest_baseline_is_found(void **state)
             }
 }
 
-/* What trending_score.h calls d. */
-static double deviation_of(uint32_t window_articles, uint32_t baseline_articles, double share)
-{
-    double both = window_articles + baseline_articles + 1.0;
-    double above = window_articles + share - both * share;
-    return above * above / both;
-}
-
-static bool nearly_all_in_window(uint32_t window_articles, uint32_t baseline_articles, double share)
-{
-    return (window_articles + share) / (window_articles + baseline_articles + 1.0) > 1 - share;
-}
-
 static void no_score_is_above_its_bound(void **state)
 {
     (void)state;
@@ -61,10 +48,21 @@ static void no_score_is_above_its_bound(void **state)
         for (uint32_t window = 0; window < 300; window++)
             for (uint32_t baseline = 0; baseline < 3000; baseline += 1 + baseline / 8) {
                 double score = trending_score(window, shares[i], baseline, 1 - shares[i]);
-                if (score > 0 && !nearly_all_in_window(window, baseline, shares[i]))
-                    assert_true(deviation_of(window, baseline, shares[i]) >=
-                                trending_deviation(score, shares[i]));
+                double deviation = trending_deviation(score, shares[i]);
+                assert_false(score > 0 && trending_is_below(window, baseline, shares[i], deviation));
             }
+}
+
+/* A name that falls, one that rises too little, and one whose articles are nearly all in the window, where
+ * the bound does not hold. */
+static void the_bound_tells_of_most_names_that_are_not_good_enough(void **state)
+{
+    (void)state;
+    double deviation = trending_deviation(3, 0.125);
+    assert_true(trending_is_below(10, 100, 0.125, deviation));
+    assert_true(trending_is_below(20, 100, 0.125, deviation));
+    assert_false(trending_is_below(40, 100, 0.125, deviation));
+    assert_false(trending_is_below(8, 0, 0.125, trending_deviation(9, 0.125)));
 }
 
 /* ---- common names ---- */
@@ -75,6 +73,7 @@ struct common_fixture {
     uint32_t window[NAMES];
     uint32_t before[NAMES];
     uint32_t after[NAMES];
+    uint32_t gone[NAMES];
     struct trending_common common;
 };
 
@@ -84,12 +83,12 @@ static void fill_common(struct common_fixture *fixture, struct random *random)
     static const double shares[] = {0.0001, 0.125, 0.5, 0.8};
     static const uint32_t most[] = {4, 40, 4000, 2000000};
     double share = shares[random_below(random, 4)];
-    uint32_t holes = random_below(random, 3);
     for (uint32_t i = 0; i < NAMES; i++) {
         uint32_t baseline = random_below(random, most[random_below(random, 4)]);
         double expected = baseline * share / (1 - share);
         fixture->before[i] = random_below(random, 1000);
         fixture->after[i] = fixture->before[i] + baseline;
+        fixture->gone[i] = random_below(random, 3);
         fixture->window[i] = random_below(random, 2) == 0
                                  ? random_below(random, 30)
                                  : (uint32_t)(expected * (0.99 + random_below(random, 100) / 1000.0));
@@ -97,7 +96,7 @@ static void fill_common(struct common_fixture *fixture, struct random *random)
     fixture->common = (struct trending_common){.window = fixture->window,
                                                .before = fixture->before,
                                                .after = fixture->after,
-                                               .holes = holes,
+                                               .gone = fixture->gone,
                                                .count = NAMES - random_below(random, 4),
                                                .fewest = 1 + random_below(random, 3),
                                                .share = share};
@@ -119,7 +118,7 @@ static void list_range(const struct trending_common *common, double above, doubl
 static double known_score(const struct trending_common *common, uint32_t place)
 {
     uint32_t baseline = common->after[place] - common->before[place];
-    baseline = baseline > common->holes ? baseline - common->holes : 0;
+    baseline = baseline > common->gone[place] ? baseline - common->gone[place] : 0;
     assert_int_equal(trending_common_baseline(common, place), baseline);
     return trending_score(common->window[place], common->share, baseline, 1 - common->share);
 }
@@ -155,8 +154,9 @@ static void others_are_left_out(void **state)
     static const uint32_t window[] = {1, 100, 100, 130, 160, 200, 3};
     static const uint32_t before[] = {5, 5, 5, 5, 5, 5, 5};
     static const uint32_t after[] = {5, 800, 705, 705, 705, 705, 5};
+    static const uint32_t gone[7] = {0};
     uint32_t places[7];
-    struct trending_common common = {window, before, after, 0, 7, 2, 0.125};
+    struct trending_common common = {window, before, after, gone, 7, 2, 0.125};
     assert_int_equal(trending_common_list(&common, 3, INFINITY, places), 3);
     assert_int_equal(places[0], 4);
     assert_int_equal(places[1], 5);
@@ -171,6 +171,7 @@ int main(void)
         cmocka_unit_test(one_article_against_nothing_does_not_win),
         cmocka_unit_test(the_largest_baseline_is_found),
         cmocka_unit_test(no_score_is_above_its_bound),
+        cmocka_unit_test(the_bound_tells_of_most_names_that_are_not_good_enough),
         cmocka_unit_test(each_common_name_that_rises_is_listed_once),
         cmocka_unit_test(others_are_left_out),
     };
