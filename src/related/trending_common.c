@@ -43,7 +43,7 @@ static inline uint32_t list_four(const struct trending_common *common, uint32_t 
 {
     int32_t in_range[4];
     if (!four_any(four_load(common->window + place) >= (int32_t)common->fewest))
-        return listed; /* mostly */
+        return listed; /* the fewer articles the window has, the more often */
     four found = are_in(common, place, range);
     if (!four_any(found))
         return listed;

@@ -14,7 +14,7 @@
 #include "related/trending_common.h"
 #include "related/trending_rows.h"
 
-#define TRENDING_RARE UINT32_MAX
+#define TRENDING_RARE UINT32_MAX /* no place: the name is not common in the main slice */
 
 /* A name that appears in the window. */
 struct trending_candidate {
