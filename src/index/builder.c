@@ -106,7 +106,7 @@ static int build_range(const struct build *build, uint64_t first, uint64_t last,
         goto done;
     range.maker = document_maker_new();
     range.rows = rows_builder_new();
-    range.features = features_builder_new(build->epoch->statistics.epoch);
+    range.features = features_builder_new(&build->epoch->statistics);
     uint64_t next = first;
     while (next <= last && !range.failed)
         if (store_scan(reader, next, last, 1000, add_article, &range, &next, error) != 0)

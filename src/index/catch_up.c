@@ -217,7 +217,6 @@ static int recall_slices(struct catch_up *catch_up, struct generation *generatio
 int catch_up_hots(struct catch_up *catch_up, struct generation *generation, struct error *error)
 {
     const struct generation_places *places = &generation->places;
-    uint32_t epoch = generation->epoch->statistics.epoch;
     uint64_t cursor = generation->sealed_position;
     struct store_figures figures;
     struct hot *hot;
@@ -229,8 +228,8 @@ int catch_up_hots(struct catch_up *catch_up, struct generation *generation, stru
     while (take_up && (generation_active(generation) == NULL ||
                        generation_active(generation)->position > generation_active(generation)->base)) {
         struct error reason = ERROR_INIT;
-        if (hot_take_up(places->hot_directory, generation->identity, cursor, epoch, places->hot_sync, &hot,
-                        &reason) != 0)
+        if (hot_take_up(places->hot_directory, generation->identity, cursor, generation->epoch,
+                        places->hot_sync, &hot, &reason) != 0)
             break;
         if (hot->position > figures.head) {
             log_warning("a hot segment goes to revision %llu, but the store ends at %llu: it is filled again",
@@ -248,8 +247,8 @@ int catch_up_hots(struct catch_up *catch_up, struct generation *generation, stru
         generation_add_hot(generation, hot);
     }
     if (generation_active(generation) == NULL) {
-        if (hot_create(places->hot_directory, generation->identity, cursor, epoch, places->hot_sync, &hot,
-                       error) != 0)
+        if (hot_create(places->hot_directory, generation->identity, cursor, generation->epoch,
+                       places->hot_sync, &hot, error) != 0)
             return -1;
         generation_add_hot(generation, hot);
     }

@@ -222,7 +222,7 @@ static int refeature(const char *xapian_path, const struct slice *slice, const s
     struct refeature work = {
         .slice = slice,
         .settings = settings,
-        .builder = features_builder_new(settings->epoch->statistics.epoch),
+        .builder = features_builder_new(&settings->epoch->statistics),
     };
     int result = xapian_all_documents(xapian_path, visit_document, &work, error) == XAPIAN_OK ? 0 : -1;
     if (result == 0) {
@@ -265,7 +265,7 @@ int epoch_refeature_hot(const struct hot *hot, const struct epoch_work *work, ui
     struct image_bytes rows;
     struct image_bytes old_features;
     struct slice *joined;
-    slices_join(hot->slices, hot->slice_count, revision, &rows, &old_features);
+    slices_join(hot->slices, hot->slice_count, revision, &hot->epoch->statistics, &rows, &old_features);
     if (slice_new(rows, old_features, &joined, error) != 0)
         return -1;
     for (size_t i = 0; i < hot->slice_count; i++)

@@ -1,12 +1,13 @@
 #include "index/features.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FEATURES_MAGIC UINT64_C(0x54414546595453) /* "STYFEAT" */
-#define FEATURES_VERSION 11
+#define FEATURES_VERSION 12
 
 enum section {
     SECTION_HEADER,
@@ -117,6 +118,7 @@ void features_vector(const struct features *features, uint32_t row, struct featu
 /* ---- building ---- */
 
 struct features_builder {
+    const struct statistics *statistics;
     struct features_header header;
     struct dictionary_builder terms;
     struct buffer kinds;
@@ -125,10 +127,12 @@ struct features_builder {
     struct buffer originals;
 };
 
-struct features_builder *features_builder_new(uint32_t epoch)
+struct features_builder *features_builder_new(const struct statistics *statistics)
 {
     struct features_builder *builder = memory_zeroed(1, sizeof *builder);
-    builder->header = (struct features_header){.epoch = epoch, .norm_least = UINT16_MAX, .norm_most = 1};
+    builder->statistics = statistics;
+    builder->header =
+        (struct features_header){.epoch = statistics->epoch, .norm_least = UINT16_MAX, .norm_most = 1};
     dictionary_builder_init(&builder->terms);
     uint32_t zero = 0;
     buffer_append(&builder->vector_starts, &zero, sizeof zero);
@@ -270,6 +274,39 @@ static struct timeline_bucket bucket_of(const void *context, uint32_t position)
     return (struct timeline_bucket){row.numbers, row.weights, row.names};
 }
 
+/* What the timeline wants to know of each feature that is a name: new reference. */
+static struct timeline_name *name_features(const struct features_builder *builder)
+{
+    const struct dictionary *common = &builder->statistics->common;
+    const uint32_t *offsets = (const uint32_t *)(const void *)builder->terms.offsets.data;
+    struct timeline_name *names = memory_zeroed((size_t)builder->terms.count + 1, sizeof *names);
+    for (uint32_t i = 0; i < builder->terms.count; i++) {
+        const char *term = builder->terms.bytes.data + offsets[i];
+        size_t length = offsets[i + 1] - offsets[i];
+        if ((uint8_t)builder->kinds.data[i] == FEATURE_TERM)
+            continue;
+        uint64_t hash = hash_bytes(term, length);
+        names[i].mark = (uint16_t)hash;
+        names[i].place = common->count != 0 ? dictionary_find(common, term, length, hash) : TIMELINE_NONE;
+    }
+    return names;
+}
+
+static void add_timeline(const struct features_builder *builder, const struct dated_rows *rows,
+                         uint32_t dated, struct image_builder *image)
+{
+    struct timeline_source source = {
+        .positions = dated,
+        .features = builder->terms.count,
+        .common_count = builder->statistics->common.count,
+        .bucket_of = bucket_of,
+        .context = rows,
+    };
+    source.names = name_features(builder);
+    timeline_write(image, &source);
+    free(source.names);
+}
+
 char *features_builder_finish(struct features_builder *builder, const uint32_t *by_date, uint32_t dated,
                               size_t *length)
 {
@@ -286,7 +323,7 @@ char *features_builder_finish(struct features_builder *builder, const uint32_t *
     image_builder_add(&image, builder->vector_starts.data, builder->vector_starts.length);
     image_builder_add(&image, builder->vectors.data, builder->vectors.length);
     image_builder_add(&image, builder->originals.data, builder->originals.length);
-    timeline_write(&image, dated, feature_count, bucket_of, &dated_rows);
+    add_timeline(builder, &dated_rows, dated, &image);
     dictionary_builder_write(&builder->terms, &image);
     free(starts);
     free(postings);

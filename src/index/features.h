@@ -88,7 +88,8 @@ bool features_row_has(const struct features *features, uint32_t row, uint32_t fe
 void features_vector(const struct features *features, uint32_t row, struct feature_vector *vector);
 
 struct features_builder;
-struct features_builder *features_builder_new(uint32_t epoch);
+/* `statistics`: what the vectors are made with, borrowed until features_builder_finish(). */
+struct features_builder *features_builder_new(const struct statistics *statistics);
 void features_builder_free(struct features_builder *builder);
 /* Rows in order. The vector is finished. `original`: see features_original(). */
 void features_builder_add(struct features_builder *builder, const struct feature_vector *vector,

@@ -36,7 +36,7 @@ static unsigned long newest_serial(const char *hot_directory, const char *owner,
 }
 
 static struct hot *make(const char *hot_directory, const char *owner, uint64_t base, unsigned long serial,
-                        uint32_t epoch, bool sync)
+                        struct epoch *epoch, bool sync)
 {
     struct buffer directory = BUFFER_INIT;
     char *prefix = prefix_of(owner, base);
@@ -48,13 +48,13 @@ static struct hot *make(const char *hot_directory, const char *owner, uint64_t b
     hot->base = base;
     hot->position = base;
     hot->version = 1;
-    hot->epoch = epoch;
+    hot->epoch = epoch_retain(epoch);
     hot->sync = sync;
     buffer_release(&directory);
     return hot;
 }
 
-int hot_create(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
+int hot_create(const char *hot_directory, const char *owner, uint64_t base, struct epoch *epoch, bool sync,
                struct hot **result, struct error *error)
 {
     unsigned long serial = newest_serial(hot_directory, owner, base) + 1;
@@ -95,7 +95,7 @@ static bool is_readable(const char *path, struct error *error)
            xapian_all_documents(path, skip_document, NULL, error) == XAPIAN_OK;
 }
 
-int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
+int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, struct epoch *epoch, bool sync,
                 struct hot **result, struct error *error)
 {
     unsigned long serial = newest_serial(hot_directory, owner, base);
@@ -123,7 +123,7 @@ void hot_recall(struct hot *hot, uint32_t docid, const struct article *article,
 {
     if (hot->pending_rows == NULL) {
         hot->pending_rows = rows_builder_new();
-        hot->pending_features = features_builder_new(hot->epoch);
+        hot->pending_features = features_builder_new(&hot->epoch->statistics);
     }
     rows_builder_add(hot->pending_rows, docid, article, document->language, document->length, views,
                      document->signature);
@@ -168,7 +168,7 @@ static int join_tail(struct hot *hot, uint64_t revision, struct error *error)
     struct image_bytes row_bytes;
     struct image_bytes feature_bytes;
     struct slice *joined;
-    slices_join(hot->slices + first, count, revision, &row_bytes, &feature_bytes);
+    slices_join(hot->slices + first, count, revision, &hot->epoch->statistics, &row_bytes, &feature_bytes);
     if (slice_new(row_bytes, feature_bytes, &joined, error) != 0)
         return -1;
     for (size_t i = first; i < hot->slice_count; i++) {
@@ -218,12 +218,18 @@ void hot_freeze(struct hot *hot)
     hot->writer = NULL;
 }
 
-void hot_replace_slices(struct hot *hot, struct slice *slice, uint32_t epoch)
+static void release_slices(struct hot *hot)
 {
     for (size_t i = 0; i < hot->slice_count; i++)
         slice_release(hot->slices[i]);
     hot->slice_count = 0;
-    hot->epoch = epoch;
+}
+
+void hot_replace_slices(struct hot *hot, struct slice *slice, struct epoch *epoch)
+{
+    release_slices(hot);
+    epoch_release(hot->epoch);
+    hot->epoch = epoch_retain(epoch);
     if (slice != NULL)
         append_slice(hot, slice);
 }
@@ -234,7 +240,8 @@ void hot_free(struct hot *hot)
         return;
     hot_forget_pending(hot);
     xapian_writer_close(hot->writer);
-    hot_replace_slices(hot, NULL, 0);
+    release_slices(hot);
+    epoch_release(hot->epoch);
     free(hot->slices);
     segment_place_release(hot->place);
     free(hot->owner);

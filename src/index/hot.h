@@ -14,6 +14,7 @@
 
 #include "index/document.h"
 #include "index/segment.h"
+#include "index/snapshot.h"
 
 struct hot {
     struct segment_place *place;
@@ -28,17 +29,17 @@ struct hot {
     size_t slice_count;
     struct rows_builder *pending_rows; /* NULL: nothing is pending */
     struct features_builder *pending_features;
-    uint32_t epoch;
+    struct epoch *epoch;
     bool sync;
 };
 
 /* A new, empty one. `owner` is the generation's identity. */
-int hot_create(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
+int hot_create(const char *hot_directory, const char *owner, uint64_t base, struct epoch *epoch, bool sync,
                struct hot **hot, struct error *error);
 
 /* Takes up the newest one of this base and owner if it is there and whole: not_found if not. Its slices are
  * still missing: the caller adds them with hot_recall() and hot_commit_recalled(). */
-int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, uint32_t epoch, bool sync,
+int hot_take_up(const char *hot_directory, const char *owner, uint64_t base, struct epoch *epoch, bool sync,
                 struct hot **hot, struct error *error);
 
 /* Adds an article version. `original`: the first article of its story (features_original()). On failure
@@ -64,8 +65,8 @@ void hot_forget_pending(struct hot *hot);
 /* Closes the database for writing; it stays readable. */
 void hot_freeze(struct hot *hot);
 
-/* Replaces all slices (new epoch). Steals the slice. */
-void hot_replace_slices(struct hot *hot, struct slice *slice, uint32_t epoch);
+/* Replaces all slices (new epoch). Steals the slice, not the epoch. */
+void hot_replace_slices(struct hot *hot, struct slice *slice, struct epoch *epoch);
 
 void hot_free(struct hot *hot); /* files stay unless the place is marked obsolete */
 

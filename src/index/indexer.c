@@ -167,8 +167,8 @@ static int renew_hot(struct index *index, struct error *error)
     struct hot *old = generation_active(live);
     struct hot *hot;
     uint64_t base = old->base;
-    if (hot_create(index->hot_directory, live->identity, base, live->epoch->statistics.epoch, index->hot_sync,
-                   &hot, error) != 0)
+    if (hot_create(index->hot_directory, live->identity, base, live->epoch, index->hot_sync, &hot, error) !=
+        0)
         return -1;
     log_warning("the hot segment is filled again from the store path=%s", old->place->directory);
     atomic_store(&old->place->obsolete, true);
@@ -195,8 +195,8 @@ static int freeze_hot(struct index *index, struct error *error)
     struct hot *hot;
     if (has_leftovers(live))
         return error_set(error, ERROR_UNAVAILABLE, "the hot segment has documents of a commit that failed");
-    if (hot_create(index->hot_directory, live->identity, live->position, live->epoch->statistics.epoch,
-                   index->hot_sync, &hot, error) != 0)
+    if (hot_create(index->hot_directory, live->identity, live->position, live->epoch, index->hot_sync, &hot,
+                   error) != 0)
         return -1;
     hot_freeze(generation_active(live));
     pthread_mutex_lock(&index->lock);
@@ -382,8 +382,8 @@ static int index_bulk(struct index *index, struct catch_up *catch_up, uint64_t t
     epoch_release(build.epoch);
     struct hot *hot;
     struct error reason = ERROR_INIT;
-    while (hot_create(index->hot_directory, live->identity, live->position, live->epoch->statistics.epoch,
-                      index->hot_sync, &hot, &reason) != 0) {
+    while (hot_create(index->hot_directory, live->identity, live->position, live->epoch, index->hot_sync,
+                      &hot, &reason) != 0) {
         log_error("a new hot segment cannot be made, trying again: %s", reason.message);
         if (atomic_load(&index->stopping))
             return result;

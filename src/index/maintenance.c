@@ -114,12 +114,12 @@ static int seal_hot(struct index *index, struct generation *live, struct hot *ho
 {
     struct image_bytes rows;
     struct image_bytes features;
-    slices_join(hot->slices, hot->slice_count, revision, &rows, &features);
+    slices_join(hot->slices, hot->slice_count, revision, &hot->epoch->statistics, &rows, &features);
     char *name = generation_new_segment_name(live);
     char *directory = file_join(live->directory, name);
     const char *source = hot->place->xapian_path;
     struct sealed sealed = {.generation = live, .hot = hot};
-    uint32_t epoch = hot->epoch;
+    uint32_t epoch = hot->epoch->statistics.epoch;
     int result = segment_create(directory, &source, 1, &rows, &features, epoch, error);
     if (result == 0)
         result = segment_open(live->directory, name, epoch, NULL, &sealed.segment, error);
@@ -278,8 +278,7 @@ static int adopt_epoch(struct index *index, void *context, struct error *error)
     for (size_t i = 0; i < live->segment_count && result == 0; i++)
         generation_replace_segments(live, i, 1, segment_retain(segments[i]));
     for (size_t i = 0; i < live->hot_count && result == 0; i++)
-        hot_replace_slices(live->hots[i], slices[i] != NULL ? slice_retain(slices[i]) : NULL,
-                           renewed->epoch->statistics.epoch);
+        hot_replace_slices(live->hots[i], slices[i] != NULL ? slice_retain(slices[i]) : NULL, renewed->epoch);
     if (result == 0) {
         epoch_release(live->epoch);
         live->epoch = epoch_retain(renewed->epoch);

@@ -79,7 +79,7 @@ int merge_segments(const struct generation *generation, const char *name, struct
     }
     struct image_bytes rows;
     struct image_bytes features;
-    slices_join(slices, count, revision, &rows, &features);
+    slices_join(slices, count, revision, &generation->epoch->statistics, &rows, &features);
     char *directory = file_join(generation->directory, name);
     uint32_t epoch = slices[0]->features.epoch;
     *result = NULL;

@@ -239,12 +239,11 @@ void slice_inherit(struct slice *slice, const struct slice *old)
     }
 }
 
-void slices_join(struct slice *const *slices, size_t count, uint64_t revision, struct image_bytes *rows,
-                 struct image_bytes *features)
+void slices_join(struct slice *const *slices, size_t count, uint64_t revision,
+                 const struct statistics *statistics, struct image_bytes *rows, struct image_bytes *features)
 {
     struct rows_builder *row_builder = rows_builder_new();
-    struct features_builder *feature_builder =
-        features_builder_new(count != 0 ? slices[count - 1]->features.epoch : 0);
+    struct features_builder *feature_builder = features_builder_new(statistics);
     struct feature_vector vector = {0};
     for (size_t i = 0; i < count; i++) {
         for (uint32_t row = 0; row < slices[i]->rows->count; row++) {

@@ -106,9 +106,9 @@ void slice_inherit(struct slice *slice, const struct slice *old);
 
 /*
  * Copies the living rows (as of `revision`) of neighbouring slices, with their vectors, into the images of
- * one slice, in memory. All must be of the same epoch.
+ * one slice, in memory. All must be of the epoch of these statistics.
  */
-void slices_join(struct slice *const *slices, size_t count, uint64_t revision, struct image_bytes *rows,
-                 struct image_bytes *features);
+void slices_join(struct slice *const *slices, size_t count, uint64_t revision,
+                 const struct statistics *statistics, struct image_bytes *rows, struct image_bytes *features);
 
 #endif

@@ -2,20 +2,22 @@
 
 #include "base/memory.h"
 #include "base/prefetch.h"
+#include "text/analyse.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define STATISTICS_MAGIC UINT64_C(0x54415453595453) /* "STYSTAT" */
-#define STATISTICS_VERSION 2
+#define STATISTICS_VERSION 3
 
 enum section {
     SECTION_HEADER,
     SECTION_FREQUENCIES,
     SECTION_IDFS,
     SECTION_TERMS,
-    SECTION_FIRSTS = SECTION_TERMS + DICTIONARY_SECTIONS,
+    SECTION_COMMON = SECTION_TERMS + DICTIONARY_SECTIONS,
+    SECTION_FIRSTS = SECTION_COMMON + DICTIONARY_SECTIONS,
     SECTION_NAMES,
     SECTION_GAZETTEER = SECTION_NAMES + DICTIONARY_SECTIONS,
     SECTION_COUNT = SECTION_GAZETTEER + GAZETTEER_SECTIONS
@@ -51,6 +53,7 @@ int statistics_open(const char *data, size_t length, struct statistics *statisti
     statistics->firsts = image_section(image, SECTION_FIRSTS, 4, &firsts);
     if (headers != 1 || !dictionary_open(image, SECTION_TERMS, &statistics->terms) ||
         frequencies != statistics->terms.count || idfs != frequencies ||
+        !dictionary_open(image, SECTION_COMMON, &statistics->common) ||
         !dictionary_open(image, SECTION_NAMES, &statistics->names) || firsts != statistics->names.count ||
         !gazetteer_open(image, SECTION_GAZETTEER, &statistics->gazetteer))
         return error_set(error, ERROR_UNAVAILABLE, "damaged index file: statistics do not fit together");
@@ -220,13 +223,34 @@ static void keep_repeated(const struct statistics_builder *builder, struct dicti
     }
 }
 
+static bool is_common_name(const char *term, size_t length, uint64_t frequency, uint64_t documents)
+{
+    return frequency >= STATISTICS_COMMON_DOCUMENTS && frequency * STATISTICS_COMMON_SHARE >= documents &&
+           term_name_kind(term, length) != NAME_KIND_COUNT;
+}
+
+static void choose_common(const struct statistics_builder *builder, struct dictionary_builder *common,
+                          uint64_t documents)
+{
+    const uint32_t *offsets = (const uint32_t *)(const void *)builder->terms.offsets.data;
+    for (uint32_t i = 0; i < builder->terms.count; i++) {
+        const char *term = builder->terms.bytes.data + offsets[i];
+        size_t length = offsets[i + 1] - offsets[i];
+        if (is_common_name(term, length, builder->frequencies[i], documents))
+            dictionary_builder_add(common, term, length, "", 0);
+    }
+}
+
 char *statistics_builder_finish(struct statistics_builder *builder, uint64_t documents, uint32_t epoch,
                                 size_t *length)
 {
     struct dictionary_builder kept;
     struct buffer frequencies = BUFFER_INIT;
     struct buffer idfs = BUFFER_INIT;
+    struct dictionary_builder common;
     dictionary_builder_init(&kept);
+    dictionary_builder_init(&common);
+    choose_common(builder, &common, documents);
     keep_repeated(builder, &kept, &frequencies, &idfs, documents);
     struct image_builder image;
     image_builder_init(&image, STATISTICS_MAGIC, STATISTICS_VERSION, SECTION_COUNT);
@@ -238,10 +262,12 @@ char *statistics_builder_finish(struct statistics_builder *builder, uint64_t doc
     image_builder_add(&image, frequencies.data, frequencies.length);
     image_builder_add(&image, idfs.data, idfs.length);
     dictionary_builder_write(&kept, &image);
+    dictionary_builder_write(&common, &image);
     image_builder_add(&image, builder->firsts.data, builder->firsts.length);
     dictionary_builder_write(&builder->names, &image);
     gazetteer_builder_write(&builder->gazetteer, &image);
     dictionary_builder_release(&kept);
+    dictionary_builder_release(&common);
     buffer_release(&frequencies);
     buffer_release(&idfs);
     return image_builder_finish(&image, length);

@@ -14,6 +14,10 @@
 #include "index/gazetteer.h"
 #include "profile/profile.h"
 
+/* A name is common if it is in so many documents and in one of so many. */
+#define STATISTICS_COMMON_DOCUMENTS 8
+#define STATISTICS_COMMON_SHARE 2048
+
 /* What an entity is called, if somebody has written a profile of it. */
 struct entity_name {
     const char *term; /* of its name; for all features, whatever an article calls it */
@@ -30,10 +34,11 @@ struct statistics {
     const uint32_t *frequencies;
     const float *idfs;
     float unknown_idf;
-    uint64_t names_version;  /* registry_names_version() of the profiles it was made with */
-    struct dictionary names; /* all names of an entity stand side by side, its own first */
-    const uint32_t *firsts;  /* for each: the number of its entity's first name */
-    bool has_gazetteer;      /* names were to be found when it was made */
+    struct dictionary common; /* the common names: their numbers are their places in every timeline.h */
+    uint64_t names_version;   /* registry_names_version() of the profiles it was made with */
+    struct dictionary names;  /* all names of an entity stand side by side, its own first */
+    const uint32_t *firsts;   /* for each: the number of its entity's first name */
+    bool has_gazetteer;       /* names were to be found when it was made */
     struct gazetteer gazetteer;
 };
 

@@ -6,11 +6,13 @@
  * range of positions, its names are two pieces of memory, and how often one name appears in the span is the
  * distance of two places in its list. Made when the slice is, with the features whose image holds it.
  *
- * In a large slice some names are common. Those have running counts at every TIMELINE_BLOCK positions: how
- * often each appears in a range of whole blocks is the difference of two rows of numbers, however many
- * articles the range has. With each entry of the other names, the rare ones, stands when the name appeared
- * two and three times before: so those that appear three times in a span are found without counting all the
- * others, and of these it is known when they appeared last before the span.
+ * The names that are common in the epoch (statistics.h) have the same places in all its slices, so what is
+ * counted of several needs no look at the names to be added up. They have running counts at every
+ * TIMELINE_BLOCK positions: how often each appears in a range of whole blocks is the difference of two rows
+ * of numbers, however many articles the range has. With each entry of the other names, the rare ones, stands
+ * when the name appeared two and three times before: so those that appear three times in a span are found
+ * without counting all the others, and of these it is known when they appeared last before the span. A mark,
+ * the same in all slices, tells most different names apart.
  *
  * Reading: any thread. Building: one thread.
  */
@@ -27,33 +29,31 @@
 #define TIMELINE_WEIGHT(entry) ((entry)&0xffU)
 
 #define TIMELINE_BLOCK 512 /* positions */
-/* A name is common if it is in so many articles and in one of so many; in slices of fewer articles none is.
- */
-#define TIMELINE_COMMON_ARTICLES 8
-#define TIMELINE_COMMON_SHARE 2048
-#define TIMELINE_COMMON_POSITIONS 2048
+#define TIMELINE_NONE UINT32_MAX
 
 struct timeline {
     const uint32_t *common_starts; /* positions + 1: where the common names of each stand in `common_names` */
-    const uint32_t *common_names;  /* places in `common` */
+    const uint32_t *common_names;  /* their places */
     const uint32_t *rare_starts;   /* positions + 1: where the rare names of each stand */
     const uint32_t *rare_names;    /* numbers of features */
+    const uint16_t *rare_marks;    /* of each of these: bits of its term's hash */
     const uint32_t *rare_before;   /* of each of these: 1 + the position of its last appearance but one before
                                       this one, or 0 */
     const uint32_t *rare_earlier;  /* the same of its last but two */
     const uint32_t *list_starts;   /* features + 1: where the list of each stands in `lists` */
     const uint32_t *lists;         /* entries, oldest first */
     uint32_t positions;            /* articles that have a date */
-    const uint32_t *common;        /* features, ascending */
-    uint32_t common_count;
-    uint32_t blocks;         /* whole ones; 0 if no name is common */
-    const uint32_t *running; /* blocks + 1 rows of common_count: articles before the block with the name */
+    const uint32_t *common;        /* by places: the feature; TIMELINE_NONE if the slice does not have it */
+    uint32_t common_count;         /* of the epoch */
+    uint32_t blocks;               /* whole ones; 0 if no name is common */
+    const uint32_t *running; /* if there are blocks, one row of common_count more: articles before the block
+                                with the name */
 };
 
 #define TIMELINE_REPEATED 3 /* times, up to the one that rare_before is of */
 
 /* Sections of the image. */
-#define TIMELINE_SECTIONS 10
+#define TIMELINE_SECTIONS 11
 
 /* Reads the sections from `first_section` on. False if they do not fit together or are not of so many
  * features. */
@@ -86,9 +86,22 @@ struct timeline_bucket {
     uint32_t count;
 };
 
-/* Adds the sections. `bucket_of` gives the names of the article at a position. */
-void timeline_write(struct image_builder *image, uint32_t positions, size_t features,
-                    struct timeline_bucket (*bucket_of)(const void *context, uint32_t position),
-                    const void *context);
+/* Of a feature that is a name. */
+struct timeline_name {
+    uint32_t place; /* among the common ones; TIMELINE_NONE if it is rare */
+    uint16_t mark;
+};
+
+struct timeline_source {
+    uint32_t positions;
+    size_t features;
+    struct timeline_name *names; /* one for each feature */
+    uint32_t common_count;
+    struct timeline_bucket (*bucket_of)(const void *context, uint32_t position); /* the article's names */
+    const void *context;
+};
+
+/* Adds the sections. */
+void timeline_write(struct image_builder *image, const struct timeline_source *source);
 
 #endif

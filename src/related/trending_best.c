@@ -95,12 +95,8 @@ static uint32_t count_baseline(const struct measuring *measuring, const struct t
         uint32_t number = number_between(candidate, span, span->start, span->window);
         if (number == DICTIONARY_NONE)
             continue;
-        bool is_own = span == candidate->span;
-        if (is_own && trending_names_knows_baseline(measuring->names, candidate)) {
-            count += trending_names_baseline(measuring->names, candidate);
-            continue;
-        }
-        uint32_t at = is_own && place != PLACE_NONE ? place : timeline_find(timeline, number, span->window);
+        bool is_known = span == candidate->span && place != PLACE_NONE;
+        uint32_t at = is_known ? place : timeline_find(timeline, number, span->window);
         count += count_back(span, number, at, enough - count);
     }
     return count;
@@ -210,19 +206,24 @@ static inline uint32_t too_many_in_baseline(struct measuring *measuring, uint32_
 
 #define FETCHED_AHEAD 8 /* candidates: their lists lie all over a large file */
 
-static void fetch_ahead(const struct measuring *measuring, size_t at)
+/* NULL if it is not to be counted in its lists. */
+static const struct trending_candidate *chosen_rare(const struct measuring *measuring, size_t at)
 {
     const struct trending_best *best = measuring->best;
-    size_t count = best->chosen_count;
-    const struct trending_candidate *candidates = measuring->names->candidates;
-    if (at + 2 * (size_t)FETCHED_AHEAD < count) {
-        const struct trending_candidate *later = &candidates[best->chosen[at + 2 * (size_t)FETCHED_AHEAD]];
+    if (at >= best->chosen_count)
+        return NULL;
+    const struct trending_candidate *candidate = &measuring->names->candidates[best->chosen[at]];
+    return candidate->place == TRENDING_RARE ? candidate : NULL;
+}
+
+static void fetch_ahead(const struct measuring *measuring, size_t at)
+{
+    const struct trending_candidate *later = chosen_rare(measuring, at + 2 * (size_t)FETCHED_AHEAD);
+    const struct trending_candidate *next = chosen_rare(measuring, at + FETCHED_AHEAD);
+    if (later != NULL)
         timeline_prefetch_start(&trending_features(later)->timeline, later->number);
-    }
-    if (at + FETCHED_AHEAD < count) {
-        const struct trending_candidate *next = &candidates[best->chosen[at + FETCHED_AHEAD]];
+    if (next != NULL)
         timeline_prefetch_place(&trending_features(next)->timeline, next->number, next->span->window);
-    }
 }
 
 /* False if the candidate cannot be among the best. */
@@ -247,29 +248,27 @@ static void choose_possible(struct measuring *measuring)
             choose(measuring, i);
 }
 
-/* True if lists must be walked to count the baseline. */
-static bool is_walked(const struct measuring *measuring, const struct trending_candidate *candidate)
+/* Counts a rare name's articles; false if it turns out that it cannot be among the best. */
+static bool count_rare(struct measuring *measuring, struct trending_candidate *candidate)
 {
-    return measuring->rows->span_count > 1 || !trending_names_knows_baseline(measuring->names, candidate);
-}
-
-/* Counts the candidate's articles, unless it turns out that it cannot be among the best. */
-static void measure_candidate(struct measuring *measuring, uint32_t number)
-{
-    struct trending_best *best = measuring->best;
-    struct trending_candidate *candidate = &measuring->names->candidates[number];
     uint32_t place = PLACE_NONE;
     if (candidate->is_bound)
         candidate->window = count_in_window(measuring->rows, candidate, &place);
     candidate->is_bound = false;
     if (candidate->window < measuring->query->min_articles)
-        return;
-    uint32_t too_many =
-        is_walked(measuring, candidate) ? too_many_in_baseline(measuring, candidate->window) : UINT32_MAX;
+        return false;
+    uint32_t too_many = too_many_in_baseline(measuring, candidate->window);
     if (candidate->baseline >= too_many)
-        return;
+        return false;
     candidate->baseline = count_baseline(measuring, candidate, place, too_many);
-    if (candidate->baseline >= too_many)
+    return candidate->baseline < too_many;
+}
+
+static void measure_candidate(struct measuring *measuring, uint32_t number)
+{
+    struct trending_best *best = measuring->best;
+    struct trending_candidate *candidate = &measuring->names->candidates[number];
+    if (candidate->place == TRENDING_RARE && !count_rare(measuring, candidate))
         return;
     double score = score_of(measuring, candidate->window, candidate->baseline);
     if (score <= 0 || score < best->least)

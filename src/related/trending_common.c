@@ -22,11 +22,8 @@ static inline four are_in(const struct trending_common *common, uint32_t place, 
 {
     float share = (float)common->share;
     four articles = four_load(common->window + place);
-    four known = four_load(common->after + place) - four_load(common->before + place) -
-                 four_load(common->gone + place);
-    known &= known > 0;
     four_floats window = __builtin_convertvector(articles, four_floats);
-    four_floats baseline = __builtin_convertvector(known, four_floats);
+    four_floats baseline = __builtin_convertvector(four_load(common->baseline + place), four_floats);
     four_floats both = window + baseline + 1;
     four_floats above = window * (1 - share) - baseline * share; /* more than would be expected */
     four_floats square = above * above;
@@ -59,18 +56,14 @@ static inline uint32_t list_four(const struct trending_common *common, uint32_t 
 static uint32_t list_last(const struct trending_common *common, uint32_t place, const struct range *range,
                           uint32_t *places, uint32_t listed)
 {
-    uint32_t columns[4][4] = {{0}};
+    uint32_t columns[2][4] = {{0}};
     uint32_t found[4];
     uint32_t left = common->count - place;
     memcpy(columns[0], common->window + place, left * sizeof **columns);
-    memcpy(columns[1], common->before + place, left * sizeof **columns);
-    memcpy(columns[2], common->after + place, left * sizeof **columns);
-    memcpy(columns[3], common->gone + place, left * sizeof **columns);
+    memcpy(columns[1], common->baseline + place, left * sizeof **columns);
     struct trending_common last = *common;
     last.window = columns[0];
-    last.before = columns[1];
-    last.after = columns[2];
-    last.gone = columns[3];
+    last.baseline = columns[1];
     uint32_t count = list_four(&last, 0, range, found, 0);
     for (uint32_t i = 0; i < count; i++)
         if (found[i] < left)

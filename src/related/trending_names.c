@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(TIMELINE_NONE == DICTIONARY_NONE, "both say that a slice does not have a name");
+
 /* ---- counts ---- */
 
 static uint32_t *make_room(uint32_t *counts, size_t *capacity, size_t wanted)
@@ -21,10 +23,6 @@ static uint32_t *make_room(uint32_t *counts, size_t *capacity, size_t wanted)
 
 static void counts_prepare(struct name_counts *counts, const struct features *features)
 {
-    size_t common_count = features->timeline.common_count;
-    counts->common = make_room(counts->common, &counts->common_capacity, common_count);
-    if (common_count != 0)
-        memset(counts->common, 0, common_count * sizeof *counts->common);
     counts->rare = make_room(counts->rare, &counts->rare_capacity, features->terms.count);
     counts->touched_count = 0;
 }
@@ -59,7 +57,6 @@ static uint32_t take(uint32_t *count)
 
 static void counts_release(struct name_counts *counts)
 {
-    free(counts->common);
     free(counts->rare);
     free(counts->touched);
     free(counts->earlier);
@@ -69,19 +66,19 @@ void trending_names_release(struct trending_names *names)
 {
     counts_release(&names->main);
     counts_release(&names->other);
-    free(names->gone);
+    free(names->window);
+    free(names->baseline);
+    free(names->sketch);
     free(names->places);
     free(names->candidates);
 }
 
-/* ---- names of the window ---- */
+/* ---- common names ---- */
 
 /* Names of neighbouring articles stand one behind the other. */
-static void count_common(struct name_counts *counts, const struct date_span *span, uint32_t from,
-                         uint32_t until)
+static void count_common(uint32_t *articles, const struct date_span *span, uint32_t from, uint32_t until)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
-    uint32_t *articles = counts->common;
     uint32_t first;
     uint32_t end = from;
     while (date_span_run(span, end, until, &first, &end)) {
@@ -92,14 +89,122 @@ static void count_common(struct name_counts *counts, const struct date_span *spa
     }
 }
 
-static void count_rare(struct name_counts *counts, const struct date_span *span)
+/* Whole blocks of the timeline. */
+struct block_range {
+    uint32_t first;
+    uint32_t end; /* not above `first`: none */
+};
+
+static struct block_range blocks_between(const struct date_span *span, uint32_t from, uint32_t until)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    struct block_range range = {(from + TIMELINE_BLOCK - 1) / TIMELINE_BLOCK, until / TIMELINE_BLOCK};
+    range.end = range.end < timeline->blocks ? range.end : timeline->blocks;
+    return range;
+}
+
+static void count_blocks(uint32_t *articles, const struct timeline *timeline, const struct block_range *range)
+{
+    const uint32_t *before = timeline_running(timeline, range->first);
+    const uint32_t *after = timeline_running(timeline, range->end);
+    uint32_t count = timeline->common_count;
+    uint32_t i = 0;
+    for (; count - i >= 4; i += 4) {
+        four sum = four_load(articles + i) + four_load(after + i) - four_load(before + i);
+        memcpy(articles + i, &sum, sizeof sum);
+    }
+    for (; i < count; i++)
+        articles[i] += after[i] - before[i];
+}
+
+/* What was counted with others of its blocks does not count. */
+static void take_holes_back(uint32_t *articles, const struct date_span *span, uint32_t from, uint32_t until)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    while ((from = date_span_hole(span, from, until)) < until) {
+        for (uint32_t i = timeline->common_starts[from]; i < timeline->common_starts[from + 1]; i++)
+            articles[timeline->common_names[i]]--;
+        from++;
+    }
+}
+
+#define HOLES_FEW 4 /* one article in so many */
+
+/* Adds the common names of the articles in [from, until) that count: there are so many of these. */
+static void count_between(uint32_t *articles, const struct date_span *span, uint32_t from, uint32_t until,
+                          uint32_t counting)
+{
+    struct block_range range = blocks_between(span, from, until);
+    uint32_t holes = until - from - counting;
+    if (range.end <= range.first || (uint64_t)holes * HOLES_FEW > until - from) {
+        count_common(articles, span, from, until);
+        return;
+    }
+    count_common(articles, span, from, range.first * TIMELINE_BLOCK);
+    count_blocks(articles, &span->slice->features.timeline, &range);
+    count_common(articles, span, range.end * TIMELINE_BLOCK, until);
+    if (holes != 0)
+        take_holes_back(articles, span, range.first * TIMELINE_BLOCK, range.end * TIMELINE_BLOCK);
+}
+
+static uint32_t *cleared(uint32_t *counts, size_t *capacity, size_t count)
+{
+    counts = memory_grow(counts, capacity, count, sizeof *counts);
+    if (count != 0)
+        memset(counts, 0, count * sizeof *counts);
+    return counts;
+}
+
+/* Their places are the same in all slices. */
+static void count_all_common(struct trending_names *names, const struct trending_rows *rows)
+{
+    size_t count = names->span->slice->features.timeline.common_count;
+    names->window = cleared(names->window, &names->window_capacity, count);
+    names->baseline = cleared(names->baseline, &names->baseline_capacity, count);
+    for (size_t i = 0; i < rows->span_count; i++) {
+        const struct date_span *span = &rows->spans[i];
+        count_between(names->window, span, span->window, span->end, span->window_articles);
+        count_between(names->baseline, span, span->start, span->window, span->baseline_articles);
+    }
+}
+
+/* ---- rare names of the window ---- */
+
+/* Of a sketch (trending_names.h) that says how often names appear at most; NULL: all are to be counted. */
+struct rare_filter {
+    const uint8_t *sketch;
+    uint8_t fewest;
+};
+
+static uint32_t sketch_place(uint16_t mark)
+{
+    return mark % TRENDING_SKETCH;
+}
+
+static void count_rare(struct name_counts *counts, const struct date_span *span,
+                       const struct rare_filter *filter)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
     uint32_t first;
     uint32_t end = span->window;
     while (date_span_run(span, end, span->end, &first, &end))
         for (uint32_t i = timeline->rare_starts[first]; i < timeline->rare_starts[end]; i++)
-            counts_add_rare(counts, timeline->rare_names[i], 1, 0);
+            if (filter->sketch == NULL ||
+                filter->sketch[sketch_place(timeline->rare_marks[i])] >= filter->fewest)
+                counts_add_rare(counts, timeline->rare_names[i], 1, 0);
+}
+
+static void sketch_rare(uint8_t *sketch, const struct date_span *span)
+{
+    const struct timeline *timeline = &span->slice->features.timeline;
+    uint32_t first;
+    uint32_t end = span->window;
+    while (date_span_run(span, end, span->end, &first, &end))
+        for (uint32_t i = timeline->rare_starts[first]; i < timeline->rare_starts[end]; i++) {
+            uint8_t *articles = &sketch[sketch_place(timeline->rare_marks[i])];
+            if (*articles != UINT8_MAX)
+                ++*articles;
+        }
 }
 
 /* What a name may have been counted too few by count_repeated(). */
@@ -176,82 +281,13 @@ static void count_repeated(struct name_counts *counts, const struct date_span *s
     count_found(counts, timeline, &found);
 }
 
-/* Whole blocks of the timeline. */
-struct block_range {
-    uint32_t first;
-    uint32_t end; /* not above `first`: none */
-};
-
-static struct block_range blocks_between(const struct date_span *span, uint32_t from, uint32_t until)
-{
-    const struct timeline *timeline = &span->slice->features.timeline;
-    struct block_range range = {(from + TIMELINE_BLOCK - 1) / TIMELINE_BLOCK, until / TIMELINE_BLOCK};
-    range.end = range.end < timeline->blocks ? range.end : timeline->blocks;
-    return range;
-}
-
-static void count_blocks(struct name_counts *counts, const struct timeline *timeline,
-                         const struct block_range *range)
-{
-    const uint32_t *before = timeline_running(timeline, range->first);
-    const uint32_t *after = timeline_running(timeline, range->end);
-    uint32_t *articles = counts->common;
-    uint32_t count = timeline->common_count;
-    uint32_t i = 0;
-    for (; count - i >= 4; i += 4) {
-        four sum = four_load(articles + i) + four_load(after + i) - four_load(before + i);
-        memcpy(articles + i, &sum, sizeof sum);
-    }
-    for (; i < count; i++)
-        articles[i] += after[i] - before[i];
-}
-
-/* Adds to the counts of the common names for each article in [from, until) that has them and does not count.
- */
-static void add_holes(uint32_t *counts, const struct date_span *span, uint32_t from, uint32_t until,
-                      int32_t change)
-{
-    const struct timeline *timeline = &span->slice->features.timeline;
-    while ((from = date_span_hole(span, from, until)) < until) {
-        for (uint32_t i = timeline->common_starts[from]; i < timeline->common_starts[from + 1]; i++)
-            counts[timeline->common_names[i]] += (uint32_t)change;
-        from++;
-    }
-}
-
-#define HOLES_FEW 4 /* one article in so many */
-
-static bool has_few_holes(uint32_t positions, uint32_t articles)
-{
-    return (positions - articles) * HOLES_FEW <= positions;
-}
-
-static void count_common_of_window(struct name_counts *counts, const struct date_span *span)
-{
-    struct block_range range = blocks_between(span, span->window, span->end);
-    if (range.end <= range.first || !has_few_holes(span->end - span->window, span->window_articles)) {
-        count_common(counts, span, span->window, span->end);
-        return;
-    }
-    count_common(counts, span, span->window, range.first * TIMELINE_BLOCK);
-    count_blocks(counts, &span->slice->features.timeline, &range);
-    count_common(counts, span, range.end * TIMELINE_BLOCK, span->end);
-    /* with the others of their blocks those were counted that do not count */
-    add_holes(counts->common, span, range.first * TIMELINE_BLOCK, range.end * TIMELINE_BLOCK, -1);
-}
-
-static void count_window(struct name_counts *counts, const struct date_span *span, bool only_repeated)
+static void begin_counting(struct name_counts *counts, const struct date_span *span)
 {
     const struct timeline *timeline = &span->slice->features.timeline;
     size_t names = timeline->rare_starts[span->end] - timeline->rare_starts[span->window];
     size_t features = span->slice->features.terms.count;
     counts_prepare(counts, &span->slice->features);
     counts_reserve(counts, names < features ? names : features);
-    count_common_of_window(counts, span);
-    if (only_repeated)
-        count_repeated(counts, span);
-    else
-        count_rare(counts, span);
 }
 
 /* Room for so many more candidates. */
@@ -282,21 +318,6 @@ static void add_stranger(struct trending_names *names, struct dictionary_builder
     names->candidates[known].window += window;
 }
 
-/* The place of a feature among the common ones; common_count if it is rare. */
-static uint32_t place_in_common(const struct timeline *timeline, uint32_t number)
-{
-    uint32_t low = 0;
-    uint32_t high = timeline->common_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (timeline->common[middle] < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < timeline->common_count && timeline->common[low] == number ? low : timeline->common_count;
-}
-
 /* Names of a slice that is not the main one are added to those of the main one. */
 struct joining {
     struct trending_names *names;
@@ -308,28 +329,19 @@ struct joining {
 static void join_name(const struct joining *joining, uint32_t number, uint32_t articles)
 {
     size_t length;
-    if (articles == 0)
-        return;
     const char *term = dictionary_term(&joining->span->slice->features.terms, number, &length);
     uint32_t in_main = features_find(joining->main, term, length, hash_bytes(term, length));
     if (in_main == DICTIONARY_NONE) {
         add_stranger(joining->names, joining->strangers, joining->span, number, articles);
         return;
     }
-    uint32_t place = place_in_common(&joining->main->timeline, in_main);
-    if (place < joining->main->timeline.common_count)
-        joining->names->main.common[place] += articles;
-    else
-        counts_add_rare(&joining->names->main, in_main, articles, 0);
+    counts_add_rare(&joining->names->main, in_main, articles, 0);
 }
 
 static void join_other(const struct joining *joining)
 {
     struct name_counts *other = &joining->names->other;
-    const struct timeline *timeline = &joining->span->slice->features.timeline;
-    counts_reserve(&joining->names->main, timeline->common_count + other->touched_count);
-    for (uint32_t i = 0; i < timeline->common_count; i++)
-        join_name(joining, timeline->common[i], other->common[i]);
+    counts_reserve(&joining->names->main, other->touched_count);
     for (size_t i = 0; i < other->touched_count; i++)
         join_name(joining, other->touched[i], take(&other->rare[other->touched[i]]));
 }
@@ -373,65 +385,48 @@ static void choose_strangers(struct trending_names *names, const struct trending
     names->count = kept;
 }
 
-/* How many articles of the baseline that do not count have each common name of the main slice. */
-static void count_gone(struct trending_names *names)
-{
-    const struct date_span *main = names->span;
-    size_t common_count = main->slice->features.timeline.common_count;
-    names->gone_known = has_few_holes(main->window - main->start, main->baseline_articles);
-    names->gone = memory_grow(names->gone, &names->gone_capacity, common_count, sizeof *names->gone);
-    if (common_count == 0)
-        return;
-    memset(names->gone, 0, common_count * sizeof *names->gone);
-    if (names->gone_known)
-        add_holes(names->gone, main, main->start, main->window, 1);
-}
-
-uint32_t trending_names_baseline(const struct trending_names *names,
-                                 const struct trending_candidate *candidate)
-{
-    const struct date_span *main = names->span;
-    const struct timeline *timeline = &main->slice->features.timeline;
-    uint32_t first = timeline_find(timeline, candidate->number, main->start);
-    uint32_t end = timeline_find(timeline, candidate->number, main->window);
-    return end - first - names->gone[candidate->place];
-}
-
-/* What is known of the common names of the main slice. */
 static struct trending_common known_of_common(const struct trending_names *names,
                                               const struct trending_query *query,
                                               const struct trending_result *result)
 {
-    const struct date_span *main = names->span;
-    const struct timeline *timeline = &main->slice->features.timeline;
-    struct block_range range = blocks_between(main, main->start, main->window);
-    bool is_known = range.end > range.first && names->gone_known;
     return (struct trending_common){
-        .window = names->main.common,
-        .before = timeline_running(timeline, is_known ? range.first : 0),
-        .after = timeline_running(timeline, is_known ? range.end : 0),
-        .gone = names->gone,
-        .count = timeline->common_count,
+        .window = names->window,
+        .baseline = names->baseline,
+        .count = names->span->slice->features.timeline.common_count,
         .fewest = query->min_articles < INT32_MAX ? query->min_articles : INT32_MAX,
         .share = (double)result->window / (double)(result->window + result->baseline),
     };
 }
 
+/* A slice that has the common name, the main one if it can be; NULL if there is none. */
+static const struct date_span *span_with(const struct trending_names *names, uint32_t place)
+{
+    const struct trending_rows *rows = names->rows;
+    if (names->span->slice->features.timeline.common[place] != TIMELINE_NONE)
+        return names->span;
+    for (size_t i = 0; i < rows->span_count; i++)
+        if (rows->spans[i].slice->features.timeline.common[place] != TIMELINE_NONE)
+            return &rows->spans[i];
+    return NULL;
+}
+
 void trending_names_add_common(struct trending_names *names, const struct trending_query *query, double above,
                                double below)
 {
-    const struct features *features = &names->span->slice->features;
     const struct trending_common *common = &names->common;
     names->places = memory_grow(names->places, &names->place_capacity, common->count, sizeof *names->places);
     uint32_t listed = trending_common_list(common, above, below, names->places);
     candidates_reserve(names, listed);
     for (uint32_t i = 0; i < listed; i++) {
         uint32_t place = names->places[i];
+        const struct date_span *span = span_with(names, place);
+        if (span == NULL)
+            continue; /* none was counted */
+        const struct features *features = &span->slice->features;
         uint32_t number = features->timeline.common[place];
         if (!names->all_kinds && !query->kinds[features->kinds[number]])
             continue;
-        add_candidate(names, names->span, number, common->window[place],
-                      trending_common_baseline(common, place));
+        add_candidate(names, span, number, common->window[place], common->baseline[place]);
         names->candidates[names->count - 1].place = place;
     }
 }
@@ -457,33 +452,75 @@ static void choose_rare(struct trending_names *names, const struct trending_quer
     }
 }
 
-bool trending_names_find(struct trending_names *names, const struct trending_rows *rows,
-                         const struct trending_query *query, const struct trending_result *result)
+/* Each slice has numbers of its own for the rare names: before they are looked up elsewhere by their terms,
+ * most are known to be too rare from their marks. */
+static struct rare_filter filter_rare(struct trending_names *names, const struct trending_query *query)
 {
-    const struct date_span *main = main_span(rows);
-    names->count = 0;
-    names->span = main;
-    if (main == NULL)
-        return false;
-    /* with a filter the most frequent names need not be those that are wanted */
-    bool only_repeated = query->min_articles >= TIMELINE_REPEATED && filter_is_open(query->filter);
+    const struct trending_rows *rows = names->rows;
+    if (query->min_articles <= 1)
+        return (struct rare_filter){NULL, 0};
+    if (names->sketch == NULL)
+        names->sketch = memory_allocate(TRENDING_SKETCH);
+    memset(names->sketch, 0, TRENDING_SKETCH);
+    for (size_t i = 0; i < rows->span_count; i++)
+        sketch_rare(names->sketch, &rows->spans[i]);
+    return (struct rare_filter){names->sketch,
+                                query->min_articles < UINT8_MAX ? (uint8_t)query->min_articles : UINT8_MAX};
+}
+
+/* Counts the rare names of all slices by their numbers in the main one. */
+static void count_everywhere(struct trending_names *names, const struct trending_query *query)
+{
+    const struct trending_rows *rows = names->rows;
+    const struct date_span *main = names->span;
+    struct rare_filter filter = filter_rare(names, query);
     struct dictionary_builder strangers;
     struct joining joining = {names, NULL, &main->slice->features, &strangers};
     dictionary_builder_init(&strangers);
-    count_window(&names->main, main, only_repeated);
+    count_rare(&names->main, main, &filter);
     for (size_t i = 0; i < rows->span_count; i++) {
         joining.span = &rows->spans[i];
         if (joining.span == main || joining.span->window == joining.span->end)
             continue;
-        count_window(&names->other, joining.span, false);
+        begin_counting(&names->other, joining.span);
+        count_rare(&names->other, joining.span, &filter);
         join_other(&joining);
     }
-    names->all_kinds = wants_all_kinds(query);
     choose_strangers(names, query);
-    count_gone(names);
-    names->common = known_of_common(names, query, result);
-    choose_rare(names, query, main, only_repeated);
     dictionary_builder_release(&strangers);
+}
+
+static bool is_in_one_slice(const struct trending_rows *rows)
+{
+    size_t slices = 0;
+    for (size_t i = 0; i < rows->span_count; i++)
+        slices += rows->spans[i].end > rows->spans[i].window;
+    return slices == 1;
+}
+
+bool trending_names_find(struct trending_names *names, const struct trending_rows *rows,
+                         const struct trending_query *query, const struct trending_result *result)
+{
+    static const struct rare_filter all = {NULL, 0};
+    names->count = 0;
+    names->rows = rows;
+    names->span = main_span(rows);
+    if (names->span == NULL)
+        return false;
+    names->all_kinds = wants_all_kinds(query);
+    bool is_one = is_in_one_slice(rows);
+    /* with a filter the most frequent names need not be those that are wanted */
+    bool only_repeated = is_one && query->min_articles >= TIMELINE_REPEATED && filter_is_open(query->filter);
+    count_all_common(names, rows);
+    names->common = known_of_common(names, query, result);
+    begin_counting(&names->main, names->span);
+    if (only_repeated)
+        count_repeated(&names->main, names->span);
+    else if (is_one)
+        count_rare(&names->main, names->span, &all);
+    else
+        count_everywhere(names, query);
+    choose_rare(names, query, names->span, only_repeated);
     return true;
 }
 
@@ -491,6 +528,8 @@ uint32_t trending_number_in(const struct trending_candidate *candidate, const st
 {
     if (trending_features(candidate) == features)
         return candidate->number;
+    if (candidate->place != TRENDING_RARE)
+        return features->timeline.common[candidate->place];
     size_t length;
     const char *term = dictionary_term(&trending_features(candidate)->terms, candidate->number, &length);
     return features_find(features, term, length, hash_bytes(term, length));

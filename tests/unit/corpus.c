@@ -153,7 +153,7 @@ void pile_begin(struct pile *pile, struct epoch *epoch, const char *xapian_path)
                      .key_terms = 16},
         .epoch = epoch,
         .rows = rows_builder_new(),
-        .features = features_builder_new(epoch->statistics.epoch),
+        .features = features_builder_new(&epoch->statistics),
     };
     struct error error = ERROR_INIT;
     if (xapian_path != NULL &&
@@ -239,6 +239,29 @@ struct slice *slice_at_random(struct random *random, struct epoch *epoch, uint32
     pile_begin(&pile, epoch, NULL);
     pile_add_random(&pile, random, first, step, count, count * 2);
     return pile_finish_slice(&pile);
+}
+
+struct epoch *epoch_of_corpus(uint32_t number, struct random random, uint32_t articles)
+{
+    struct epoch *empty = epoch_of(number, articles, NULL, NULL, 0);
+    struct slice *slice = slice_at_random(&random, empty, 1, 1, articles);
+    struct statistics_builder *builder = statistics_builder_new();
+    const struct features *features = &slice->features;
+    const uint32_t *starts = features->timeline.list_starts;
+    for (uint32_t i = 0; i < features->terms.count; i++) {
+        size_t length;
+        const char *term = dictionary_term(&features->terms, i, &length);
+        if (starts[i + 1] != starts[i])
+            statistics_builder_add(builder, term, length, starts[i + 1] - starts[i]);
+    }
+    size_t length;
+    char *block = statistics_builder_finish(builder, articles, number, &length);
+    struct epoch *epoch = NULL;
+    assert_int_equal(epoch_new(image_bytes_of_block(block, length), &epoch, NULL), 0);
+    statistics_builder_free(builder);
+    slice_release(slice);
+    epoch_release(empty);
+    return epoch;
 }
 
 /* ---- searches ---- */

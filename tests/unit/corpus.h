@@ -57,6 +57,9 @@ struct segment *pile_finish_segment(struct pile *pile, const char *generation, c
 struct slice *slice_at_random(struct random *random, struct epoch *epoch, uint32_t first, uint32_t step,
                               uint32_t count);
 
+/* Statistics of the names alone, as in so many articles that the random numbers make: some are common. */
+struct epoch *epoch_of_corpus(uint32_t number, struct random random, uint32_t articles);
+
 /* Docids in `sources` that match, ascending: new reference. */
 uint32_t *docids_matching(const struct xapian_source *sources, size_t source_count,
                           const struct query_node *node, size_t *count);

@@ -16,7 +16,8 @@
 static struct slice *slice_of(const uint32_t *originals)
 {
     struct rows_builder *rows = rows_builder_new();
-    struct features_builder *features = features_builder_new(1);
+    static const struct statistics statistics = {.epoch = 1};
+    struct features_builder *features = features_builder_new(&statistics);
     struct article *article = article_of("{'id':'a','title':'T','views':0}");
     struct feature_vector vector = {0};
     struct signature signature = {{0}};

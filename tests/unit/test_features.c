@@ -404,7 +404,7 @@ static uint32_t make_order(uint32_t *by_date)
 static char *make_image(struct kept *kept, struct epoch *epoch, size_t *length)
 {
     struct random random = {.state = 17};
-    struct features_builder *builder = features_builder_new(9);
+    struct features_builder *builder = features_builder_new(&(const struct statistics){.epoch = 9});
     for (uint32_t row = 0; row < ROWS; row++) {
         if (random_below(&random, 10) != 0)
             fill_at_random(&kept->vectors[row], epoch, &random, kept->texts[row]);
@@ -546,7 +546,7 @@ static void names_are_displayed_as_first_written(void **state)
 {
     (void)state;
     struct epoch *epoch = epoch_of(1, 0, NULL, NULL, 0);
-    struct features_builder *builder = features_builder_new(1);
+    struct features_builder *builder = features_builder_new(&epoch->statistics);
     static const char *const displays[] = {"Spotify", "SPOTIFY"};
     struct feature_vector vector = {0};
     for (size_t i = 0; i < 2; i++) {
@@ -573,7 +573,7 @@ static void names_are_displayed_as_first_written(void **state)
 static void an_image_without_rows_opens(void **state)
 {
     (void)state;
-    struct features_builder *builder = features_builder_new(3);
+    struct features_builder *builder = features_builder_new(&(const struct statistics){.epoch = 3});
     size_t length;
     char *data = features_builder_finish(builder, NULL, 0, &length);
     features_builder_free(builder);
@@ -603,7 +603,7 @@ static void running_counts_are_those_of_the_blocks(void **state)
 {
     (void)state;
     struct random random = {.state = 19, .small_towns = true};
-    struct epoch *epoch = epoch_of(1, 0, NULL, NULL, 0);
+    struct epoch *epoch = epoch_of_corpus(1, random, 4000);
     struct slice *slice = slice_at_random(&random, epoch, 1, 1, 3000);
     const struct timeline *timeline = &slice->features.timeline;
     size_t features = slice->features.terms.count;
@@ -614,18 +614,29 @@ static void running_counts_are_those_of_the_blocks(void **state)
     bool *is_common = memory_zeroed(features, sizeof *is_common);
     assert_true(timeline->common_count > 20);
     assert_int_equal(timeline->blocks, timeline->positions / TIMELINE_BLOCK);
-    for (uint32_t i = 0; i < timeline->common_count; i++)
-        is_common[timeline->common[i]] = true;
-    for (size_t feature = 0; feature < features; feature++) {
-        uint32_t articles = timeline->list_starts[feature + 1] - timeline->list_starts[feature];
-        assert_int_equal(is_common[feature], articles >= TIMELINE_COMMON_ARTICLES &&
-                                                 articles * TIMELINE_COMMON_SHARE >= timeline->positions);
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < timeline->common_count; i++) {
+        missing += timeline->common[i] == TIMELINE_NONE;
+        if (timeline->common[i] != TIMELINE_NONE)
+            is_common[timeline->common[i]] = true;
+    }
+    assert_true(missing < 10);
+    for (uint32_t feature = 0; feature < features; feature++) {
+        size_t term_length;
+        const char *term = dictionary_term(&slice->features.terms, feature, &term_length);
+        uint32_t place =
+            dictionary_find(&epoch->statistics.common, term, term_length, hash_bytes(term, term_length));
+        if (timeline->list_starts[feature + 1] != timeline->list_starts[feature]) {
+            assert_int_equal(is_common[feature], place != DICTIONARY_NONE);
+            assert_true(place == DICTIONARY_NONE || timeline->common[place] == feature);
+        }
     }
     for (uint32_t position = 0;; position++) {
         if (position % TIMELINE_BLOCK == 0) {
             const uint32_t *running = timeline_running(timeline, position / TIMELINE_BLOCK);
             for (uint32_t i = 0; i < timeline->common_count; i++)
-                assert_int_equal(running[i], counts[timeline->common[i]]);
+                assert_int_equal(running[i],
+                                 timeline->common[i] == TIMELINE_NONE ? 0 : counts[timeline->common[i]]);
             if (position / TIMELINE_BLOCK == timeline->blocks)
                 break;
         }
@@ -633,7 +644,10 @@ static void running_counts_are_those_of_the_blocks(void **state)
             counts[timeline->common[timeline->common_names[i]]]++;
         for (uint32_t i = timeline->rare_starts[position]; i < timeline->rare_starts[position + 1]; i++) {
             uint32_t name = timeline->rare_names[i];
+            size_t term_length;
+            const char *term = dictionary_term(&slice->features.terms, name, &term_length);
             assert_false(is_common[name]);
+            assert_int_equal(timeline->rare_marks[i], hash_bytes(term, term_length) & 0xffff);
             assert_int_equal(timeline->rare_before[i], last_but_one[name]);
             assert_int_equal(timeline->rare_earlier[i], last_but_two[name]);
             last_but_two[name] = last_but_one[name];
@@ -658,7 +672,7 @@ static void damaged_running_counts_are_refused(void **state)
 {
     (void)state;
     struct random random = {.state = 20, .small_towns = true};
-    struct epoch *epoch = epoch_of(1, 0, NULL, NULL, 0);
+    struct epoch *epoch = epoch_of_corpus(1, random, 4000);
     struct slice *slice = slice_at_random(&random, epoch, 1, 1, 3000);
     for (size_t section = 7; section < 7 + TIMELINE_SECTIONS; section++) {
         struct features features;
@@ -668,6 +682,29 @@ static void damaged_running_counts_are_refused(void **state)
         assert_int_equal(features_open(copy, slice->feature_bytes.length, &features, NULL), -1);
         free(copy);
     }
+    slice_release(slice);
+    epoch_release(epoch);
+}
+
+static void places_outside_the_features_are_refused(void **state)
+{
+    (void)state;
+    struct random random = {.state = 21};
+    struct epoch *epoch = epoch_of_corpus(1, random, 100);
+    struct slice *slice = slice_at_random(&random, epoch, 1, 1, 20);
+    const struct features *features = &slice->features;
+    size_t length = slice->feature_bytes.length;
+    char *copy = memory_copy_bytes(slice->feature_bytes.data, length);
+    uint32_t *common =
+        (uint32_t *)(void *)(copy + ((const char *)features->timeline.common - features->image.data));
+    struct features damaged;
+    assert_true(features->timeline.common_count > 5 && features->timeline.blocks == 0);
+    assert_int_equal(features_open(copy, length, &damaged, NULL), 0);
+    common[2] = features->terms.count;
+    assert_int_equal(features_open(copy, length, &damaged, NULL), -1);
+    common[2] = TIMELINE_NONE;
+    assert_int_equal(features_open(copy, length, &damaged, NULL), 0);
+    free(copy);
     slice_release(slice);
     epoch_release(epoch);
 }
@@ -722,6 +759,7 @@ int main(void)
         cmocka_unit_test(an_image_without_rows_opens),
         cmocka_unit_test(running_counts_are_those_of_the_blocks),
         cmocka_unit_test(damaged_running_counts_are_refused),
+        cmocka_unit_test(places_outside_the_features_are_refused),
         cmocka_unit_test(damaged_images_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,12 +198,13 @@ static void check_same_vector(const struct slice *a, uint32_t row_a, const struc
     feature_vector_release(&vector_b);
 }
 
-static struct slice *join(struct slice *const *slices, size_t count, uint64_t revision)
+static struct slice *join(const struct fixture *fixture, struct slice *const *slices, size_t count,
+                          uint64_t revision)
 {
     struct image_bytes rows;
     struct image_bytes features;
     struct slice *joined = NULL;
-    slices_join(slices, count, revision, &rows, &features);
+    slices_join(slices, count, revision, &fixture->epoch->statistics, &rows, &features);
     assert_int_equal(slice_new(rows, features, &joined, NULL), 0);
     return joined;
 }
@@ -223,7 +224,7 @@ static void joining_drops_rows_dead_as_of_a_revision(void **state)
             living += fate != 1;
         }
     }
-    struct slice *joined = join(fixture->slices, 3, 1000);
+    struct slice *joined = join(fixture, fixture->slices, 3, 1000);
     assert_int_equal(joined->features.epoch, 4);
     assert_int_equal(joined->rows->count, living);
     assert_int_equal(atomic_load(&joined->shared->dead), 0);
@@ -254,7 +255,7 @@ static void joining_drops_rows_dead_as_of_a_revision(void **state)
 static void what_happened_meanwhile_is_inherited(void **state)
 {
     struct fixture *fixture = *state;
-    struct slice *joined = join(fixture->slices, 2, 500);
+    struct slice *joined = join(fixture, fixture->slices, 2, 500);
     assert_int_equal(joined->rows->count, 100);
     assert_true(slice_kill(fixture->slices[1], 203, 600));
     atomic_store(&fixture->slices[0]->shared->views[3], 77);
@@ -274,7 +275,7 @@ static void all_dead_gives_a_slice_without_rows(void **state)
     struct fixture *fixture = *state;
     for (uint32_t row = 0; row < 50; row++)
         slice_kill(fixture->slices[0], 10 + row * 3, 300);
-    struct slice *joined = join(fixture->slices, 1, 300);
+    struct slice *joined = join(fixture, fixture->slices, 1, 300);
     assert_int_equal(joined->rows->count, 0);
     assert_int_equal(joined->features.row_count, 0);
     assert_false(slice_kill(joined, 10, 301));

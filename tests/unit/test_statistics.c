@@ -112,6 +112,28 @@ static void rarer_terms_weigh_more(void **state)
     epoch_release(epoch);
 }
 
+static bool is_common(const struct epoch *epoch, const char *term)
+{
+    size_t length = strlen(term);
+    return dictionary_find(&epoch->statistics.common, term, length, hash_bytes(term, length)) !=
+           DICTIONARY_NONE;
+}
+
+/* In eight documents and in one of 2048; words are no names, whatever they begin with. */
+static void frequent_names_are_common(void **state)
+{
+    (void)state;
+    static const char *const terms[] = {"Kseven", "Keight", "XORG:eight", "XPERSON:seven", "eight", "K"};
+    static const uint32_t frequencies[] = {7, 8, 8, 7, 8, 8};
+    struct epoch *epoch = epoch_of(1, 2048 * 8, terms, frequencies, 6);
+    struct epoch *larger = epoch_of(1, 2048 * 8 + 1, terms, frequencies, 6);
+    assert_int_equal(epoch->statistics.common.count, 2);
+    assert_true(is_common(epoch, "Keight") && is_common(epoch, "XORG:eight"));
+    assert_int_equal(larger->statistics.common.count, 0);
+    epoch_release(epoch);
+    epoch_release(larger);
+}
+
 static struct profile *add_entity(struct statistics_builder *builder, const char *name, const char *alias,
                                   const char *other)
 {
@@ -205,6 +227,7 @@ int main(void)
         cmocka_unit_test(an_unknown_term_is_in_one_document),
         cmocka_unit_test(idf_is_always_positive),
         cmocka_unit_test(rarer_terms_weigh_more),
+        cmocka_unit_test(frequent_names_are_common),
         cmocka_unit_test(names_of_an_entity_count_together),
         cmocka_unit_test(damaged_statistics_are_refused),
     };

@@ -6,9 +6,11 @@
 
 #include "base/clock.h"
 #include "base/date.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "corpus.h"
 #include "related/trending.h"
+#include "related/trending_names.h"
 #include "related/trending_score.h"
 
 #include <math.h>
@@ -57,11 +59,13 @@ static struct slice *with_copies(struct fixture *fixture, struct slice *slice)
     return result;
 }
 
-static int set_up_sizes(void **state, const uint32_t *sizes, bool all_live)
+/* `epoch_articles`: the epoch's; without any no name is common. */
+static int set_up_sizes(void **state, const uint32_t *sizes, uint32_t epoch_articles, bool all_live)
 {
     struct fixture *fixture = memory_zeroed(1, sizeof *fixture);
     fixture->random = (struct random){.state = 7, .small_towns = true};
-    fixture->epoch = epoch_of(1, 1000, NULL, NULL, 0);
+    fixture->epoch = epoch_articles != 0 ? epoch_of_corpus(1, fixture->random, epoch_articles)
+                                         : epoch_of(1, 1000, NULL, NULL, 0);
     uint32_t docid = 1;
     for (size_t i = 0; i < SLICES; i++) {
         fixture->slices[i] = slice_at_random(&fixture->random, fixture->epoch, docid, 3, sizes[i]);
@@ -82,21 +86,28 @@ static int set_up_sizes(void **state, const uint32_t *sizes, bool all_live)
 static int set_up(void **state)
 {
     static const uint32_t sizes[SLICES] = {900, 1, 300, 40, 3};
-    return set_up_sizes(state, sizes, false);
+    return set_up_sizes(state, sizes, 0, false);
 }
 
 /* The first slice is so large that its timeline has running counts. */
 static int set_up_large(void **state)
 {
     static const uint32_t sizes[SLICES] = {4000, 1, 300, 40, 3};
-    return set_up_sizes(state, sizes, false);
+    return set_up_sizes(state, sizes, 4000, false);
+}
+
+/* Several have them. */
+static int set_up_several(void **state)
+{
+    static const uint32_t sizes[SLICES] = {1100, 2, 900, 1300, 30};
+    return set_up_sizes(state, sizes, 3000, false);
 }
 
 /* All articles count: the running counts tell most. */
 static int set_up_live(void **state)
 {
     static const uint32_t sizes[SLICES] = {4000, 1, 300, 40, 3};
-    return set_up_sizes(state, sizes, true);
+    return set_up_sizes(state, sizes, 4000, true);
 }
 
 static int tear_down(void **state)
@@ -344,6 +355,7 @@ static void whole_blocks_are_counted_as_their_articles(void **state)
     size_t found = 0;
     for (int i = 0; i < 12; i++) {
         struct trending_query query = query_at(fixture, moment(fixture));
+        fixture->snapshot.slice_count = i % 3 == 0 ? 1 : SLICES;
         query.window = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
         query.baseline = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
         query.min_articles = 1 + (uint32_t)i % 4;
@@ -434,6 +446,7 @@ static void three_articles_from_edge_to_edge_are_enough(void **state)
     const struct slice *slice = fixture->slices[0];
     const struct timeline *timeline = &slice->features.timeline;
     int tried = 0;
+    fixture->snapshot.slice_count = 1;
     for (uint32_t number = 0; number < slice->features.terms.count && tried < 40; number++) {
         uint32_t start = timeline->list_starts[number];
         if (timeline->list_starts[number + 1] - start < 3 || !is_rare_name(timeline, number))
@@ -447,6 +460,93 @@ static void three_articles_from_edge_to_edge_are_enough(void **state)
         tried++;
     }
     assert_true(tried > 10);
+}
+
+/* Counts in slices, by their places among the common names or by their numbers in the largest one. */
+static void names_are_the_same_in_all_slices(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct timeline *timeline = &fixture->slices[0]->features.timeline;
+    assert_true(timeline->common_count > 20 && timeline->blocks > 0);
+    size_t found = 0;
+    for (int i = 0; i < 24; i++) {
+        struct trending_query query = query_at(fixture, moment(fixture));
+        query.window = (int64_t)(5 + random_below(&fixture->random, 100)) * DAY;
+        query.baseline = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
+        query.min_articles = 1 + (uint32_t)i % 4;
+        query.limit = i % 2 == 0 ? 5 : NAMES_MAX;
+        found += compare(fixture, &query);
+    }
+    assert_true(found > 300);
+    assert_true(fixture->copies > 300);
+}
+
+/* The main slice, with most of the window, does not have the name. */
+static void a_common_name_may_be_missing_in_the_main_slice(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const terms[] = {"Kelsewhere", "Khere"};
+    static const uint32_t frequencies[] = {100, 100};
+    static const struct dated_tags most[] = {{"2025-06-16", "'Here'"},
+                                             {"2025-06-16", "'Here'"},
+                                             {"2025-06-16", "'Here'"},
+                                             {"2025-06-16", "'Here'"},
+                                             {"2025-06-05", "'Here'"}};
+    static const struct dated_tags others[] = {
+        {"2025-06-15", "'Elsewhere'"}, {"2025-06-16", "'Elsewhere'"}, {"2025-06-16", "'Elsewhere','Here'"}};
+    struct epoch *epoch = epoch_of(1, 1000, terms, frequencies, 2);
+    struct slice *slices[] = {slice_of_tags(epoch, 10, others, 3), slice_of_tags(epoch, 20, most, 5)};
+    struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = epoch};
+    struct trending_query query = query_at(fixture, 0);
+    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
+    query.snapshot = &snapshot;
+    query.window = 2 * DAY;
+    query.baseline = 14 * DAY;
+    query.min_articles = 2;
+    assert_int_equal(epoch->statistics.common.count, 2);
+    assert_int_equal(compare(fixture, &query), 2);
+    slice_release(slices[0]);
+    slice_release(slices[1]);
+    epoch_release(epoch);
+}
+
+static unsigned mark_of(unsigned number)
+{
+    char term[32];
+    int length = snprintf(term, sizeof term, "Kname %u", number);
+    return hash_bytes(term, (size_t)length) % TRENDING_SKETCH;
+}
+
+/* Names that the sketch cannot tell apart: together they are in enough articles, neither is alone. */
+static void names_with_the_same_mark_are_told_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned first = 0;
+    unsigned second = 1;
+    while (mark_of(first) != mark_of(second))
+        if (++second > 5000)
+            second = ++first + 1;
+    char one[64];
+    char two[64];
+    snprintf(one, sizeof one, "'Name %u','Thrice'", first);
+    snprintf(two, sizeof two, "'Name %u','Thrice'", second);
+    const struct dated_tags early[] = {{"2025-06-15", one}, {"2025-06-15", one}};
+    const struct dated_tags late[] = {
+        {"2025-06-16", two}, {"2025-06-16", "'Name'"}, {"2025-06-16", "'Name'"}};
+    struct slice *slices[] = {slice_of_tags(fixture->epoch, 10, early, 2),
+                              slice_of_tags(fixture->epoch, 20, late, 3)};
+    struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = fixture->epoch};
+    struct trending_query query = query_at(fixture, 0);
+    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
+    query.snapshot = &snapshot;
+    query.window = 2 * DAY;
+    query.min_articles = 3;
+    assert_int_equal(compare(fixture, &query), 1);
+    struct trending_result result = run(fixture, &query);
+    assert_memory_equal(result.names[0].display, "Thrice", 6);
+    assert_int_equal(result.names[0].window, 3);
+    slice_release(slices[0]);
+    slice_release(slices[1]);
 }
 
 /* One article in six is dead: with those that are left out, some blocks have many holes and some few. */
@@ -699,7 +799,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_that_hardly_rise_are_found, set_up_live, tear_down),
         cmocka_unit_test_setup_teardown(three_articles_from_edge_to_edge_are_enough, set_up_large, tear_down),
         cmocka_unit_test_setup_teardown(three_articles_are_found_among_many_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_are_the_same_in_all_slices, set_up_several, tear_down),
+        cmocka_unit_test_setup_teardown(a_common_name_may_be_missing_in_the_main_slice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_with_the_same_mark_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whole_blocks_with_a_filter, set_up_large, tear_down),
+        cmocka_unit_test_setup_teardown(whole_blocks_with_a_filter, set_up_several, tear_down),
         cmocka_unit_test_setup_teardown(a_window_may_hold_everything, set_up_large, tear_down),
         cmocka_unit_test_setup_teardown(the_filter_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(edges_are_exact, set_up, tear_down),

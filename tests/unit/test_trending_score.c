@@ -71,9 +71,7 @@ static void the_bound_tells_of_most_names_that_are_not_good_enough(void **state)
 
 struct common_fixture {
     uint32_t window[NAMES];
-    uint32_t before[NAMES];
-    uint32_t after[NAMES];
-    uint32_t gone[NAMES];
+    uint32_t baseline[NAMES];
     struct trending_common common;
 };
 
@@ -84,19 +82,14 @@ static void fill_common(struct common_fixture *fixture, struct random *random)
     static const uint32_t most[] = {4, 40, 4000, 2000000};
     double share = shares[random_below(random, 4)];
     for (uint32_t i = 0; i < NAMES; i++) {
-        uint32_t baseline = random_below(random, most[random_below(random, 4)]);
-        double expected = baseline * share / (1 - share);
-        fixture->before[i] = random_below(random, 1000);
-        fixture->after[i] = fixture->before[i] + baseline;
-        fixture->gone[i] = random_below(random, 3);
+        fixture->baseline[i] = random_below(random, most[random_below(random, 4)]);
+        double expected = fixture->baseline[i] * share / (1 - share);
         fixture->window[i] = random_below(random, 2) == 0
                                  ? random_below(random, 30)
                                  : (uint32_t)(expected * (0.99 + random_below(random, 100) / 1000.0));
     }
     fixture->common = (struct trending_common){.window = fixture->window,
-                                               .before = fixture->before,
-                                               .after = fixture->after,
-                                               .gone = fixture->gone,
+                                               .baseline = fixture->baseline,
                                                .count = NAMES - random_below(random, 4),
                                                .fewest = 1 + random_below(random, 3),
                                                .share = share};
@@ -117,10 +110,7 @@ static void list_range(const struct trending_common *common, double above, doubl
 
 static double known_score(const struct trending_common *common, uint32_t place)
 {
-    uint32_t baseline = common->after[place] - common->before[place];
-    baseline = baseline > common->gone[place] ? baseline - common->gone[place] : 0;
-    assert_int_equal(trending_common_baseline(common, place), baseline);
-    return trending_score(common->window[place], common->share, baseline, 1 - common->share);
+    return trending_score(common->window[place], common->share, common->baseline[place], 1 - common->share);
 }
 
 /* Whoever asks for good ones first, then for the others, sees each that rises once, and no good one late. */
@@ -152,11 +142,9 @@ static void others_are_left_out(void **state)
 {
     (void)state;
     static const uint32_t window[] = {1, 100, 100, 130, 160, 200, 3};
-    static const uint32_t before[] = {5, 5, 5, 5, 5, 5, 5};
-    static const uint32_t after[] = {5, 800, 705, 705, 705, 705, 5};
-    static const uint32_t gone[7] = {0};
+    static const uint32_t baseline[] = {0, 795, 700, 700, 700, 700, 0};
     uint32_t places[7];
-    struct trending_common common = {window, before, after, gone, 7, 2, 0.125};
+    struct trending_common common = {window, baseline, 7, 2, 0.125};
     assert_int_equal(trending_common_list(&common, 3, INFINITY, places), 3);
     assert_int_equal(places[0], 4);
     assert_int_equal(places[1], 5);
