@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import date, timedelta
 
 REQUESTS = 500
+NEWEST = 100  # of COUNTED: the last five days of three years
 COUNTED = 20000  # articles that word frequencies are counted in
 WORD = re.compile(r"[a-z]{3,}")
 DAYS_AROUND = 45
@@ -69,10 +70,19 @@ def _filtered(corpus, article, chance):
     return _search(" AND ".join(words), sort="newest", filter={"tags": tags, "published": span})
 
 
+def _all_dates(path, count):
+    return [article["published"] for article in _articles(path, max(1, count // COUNTED)) if article.get("published")]
+
+
 def dates(path, count):
     """When articles of a sample were published: many where there is much news."""
-    found = [article["published"] for article in _articles(path, max(1, count // COUNTED)) if article.get("published")]
+    found = _all_dates(path, count)
     return random.Random(20250911).sample(found, min(REQUESTS, len(found)))
+
+
+def newest_dates(path, count):
+    """The last days, as who asks of today does: they are often in several slices of the index."""
+    return sorted(_all_dates(path, count))[-NEWEST:]
 
 
 def make(path, count):

@@ -1,9 +1,10 @@
 /*
  * trending_best.h - which of TRENDING's candidates have the highest scores.
  *
- * Of most names it is known from the running counts how often they appear in the baseline at least: what
- * their score can be at most. Those that look best are measured first, in their lists, and then the few that
- * can still be among the best: how many names there are hardly matters. One thread at a time.
+ * Of common names it is known how often they appear, of rare ones in how many articles of the baseline at
+ * least: what their score can be at most. Those that look best are measured first, rare ones in their lists,
+ * and then the few that can still be among the best: how many names there are hardly matters. One thread at a
+ * time.
  */
 #ifndef STORYD_RELATED_TRENDING_BEST_H
 #define STORYD_RELATED_TRENDING_BEST_H
