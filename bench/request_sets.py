@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import date, timedelta
 
 REQUESTS = 500
-NEWEST = 100  # of COUNTED: the last five days of three years
+NEWEST = 100  # of COUNTED: five days of three years
 COUNTED = 20000  # articles that word frequencies are counted in
 WORD = re.compile(r"[a-z]{3,}")
 DAYS_AROUND = 45

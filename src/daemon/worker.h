@@ -27,7 +27,7 @@ struct worker {
     struct shared_feature *shared; /* with the article that is being written */
     size_t shared_capacity;
     struct buffer text;
-    struct buffer reply; /* memory that replies are written in */
+    struct buffer reply;        /* memory that replies are written in */
     _Atomic int64_t busy_since; /* clock.h; 0 = idle: for the watchdog */
     _Atomic int64_t busy_deadline;
     bool stall_reported; /* watchdog's */

@@ -283,6 +283,7 @@ static struct timeline_name *name_features(const struct features_builder *builde
     for (uint32_t i = 0; i < builder->terms.count; i++) {
         const char *term = builder->terms.bytes.data + offsets[i];
         size_t length = offsets[i + 1] - offsets[i];
+        names[i].place = TIMELINE_NONE;
         if ((uint8_t)builder->kinds.data[i] == FEATURE_TERM)
             continue;
         uint64_t hash = hash_bytes(term, length);
@@ -295,16 +296,17 @@ static struct timeline_name *name_features(const struct features_builder *builde
 static void add_timeline(const struct features_builder *builder, const struct dated_rows *rows,
                          uint32_t dated, struct image_builder *image)
 {
+    struct timeline_name *names = name_features(builder);
     struct timeline_source source = {
         .positions = dated,
         .features = builder->terms.count,
+        .names = names,
         .common_count = builder->statistics->common.count,
         .bucket_of = bucket_of,
         .context = rows,
     };
-    source.names = name_features(builder);
     timeline_write(image, &source);
-    free(source.names);
+    free(names);
 }
 
 char *features_builder_finish(struct features_builder *builder, const uint32_t *by_date, uint32_t dated,

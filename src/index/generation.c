@@ -158,6 +158,18 @@ static void remove_other_features(const char *segment_directory, uint32_t epoch)
     closedir(directory);
 }
 
+/* Features are counted by the places that the epoch gave to the common names. */
+static int check_epoch(const struct generation *generation, const struct segment *segment,
+                       struct error *error)
+{
+    const struct statistics *statistics = &generation->epoch->statistics;
+    const struct features *features = &segment->slice->features;
+    if (features->epoch != statistics->epoch || features->timeline.common_count != statistics->common.count)
+        return error_set(error, ERROR_UNAVAILABLE, "damaged index: %s has features of another epoch",
+                         segment->place->directory);
+    return 0;
+}
+
 static int load_segments(struct generation *generation, const struct manifest *manifest, struct error *error)
 {
     for (size_t i = 0; i < manifest->segment_count; i++) {
@@ -170,6 +182,8 @@ static int load_segments(struct generation *generation, const struct manifest *m
             return -1;
         remove_other_features(segment->place->directory, manifest->epoch);
         generation_add_segment(generation, segment);
+        if (check_epoch(generation, segment, error) != 0)
+            return -1;
     }
     return 0;
 }

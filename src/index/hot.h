@@ -29,7 +29,7 @@ struct hot {
     size_t slice_count;
     struct rows_builder *pending_rows; /* NULL: nothing is pending */
     struct features_builder *pending_features;
-    struct epoch *epoch;
+    struct epoch *epoch; /* what slices and pending features are made with */
     bool sync;
 };
 
@@ -65,7 +65,7 @@ void hot_forget_pending(struct hot *hot);
 /* Closes the database for writing; it stays readable. */
 void hot_freeze(struct hot *hot);
 
-/* Replaces all slices (new epoch). Steals the slice, not the epoch. */
+/* Replaces all slices (new epoch); nothing is pending. Steals the slice, not the epoch. */
 void hot_replace_slices(struct hot *hot, struct slice *slice, struct epoch *epoch);
 
 void hot_free(struct hot *hot); /* files stay unless the place is marked obsolete */

@@ -81,7 +81,7 @@ int merge_segments(const struct generation *generation, const char *name, struct
     struct image_bytes features;
     slices_join(slices, count, revision, &generation->epoch->statistics, &rows, &features);
     char *directory = file_join(generation->directory, name);
-    uint32_t epoch = slices[0]->features.epoch;
+    uint32_t epoch = generation->epoch->statistics.epoch;
     *result = NULL;
     int status = segment_create(directory, sources, count, &rows, &features, epoch, error);
     if (status == 0)

@@ -1,6 +1,6 @@
 /*
- * statistics.h - the document frequencies that weights are made of, and which names mean the same entity,
- * frozen for an epoch.
+ * statistics.h - the document frequencies that weights are made of, which names are common, and which mean
+ * the same entity, frozen for an epoch.
  *
  * Key terms are chosen and weighted with these figures, not with those of the moment: so the same pair of
  * articles has the same strength wherever and whenever it is shown, until a new epoch chooses all of them

@@ -95,7 +95,7 @@ struct timeline_name {
 struct timeline_source {
     uint32_t positions;
     size_t features;
-    struct timeline_name *names; /* one for each feature */
+    const struct timeline_name *names; /* one for each feature */
     uint32_t common_count;
     struct timeline_bucket (*bucket_of)(const void *context, uint32_t position); /* the article's names */
     const void *context;

@@ -131,8 +131,8 @@ static void take_holes_back(uint32_t *articles, const struct date_span *span, ui
 #define HOLES_FEW 4 /* one article in so many */
 
 /* Adds the common names of the articles in [from, until) that count: there are so many of these. */
-static void count_between(uint32_t *articles, const struct date_span *span, uint32_t from, uint32_t until,
-                          uint32_t counting)
+static void count_common_between(uint32_t *articles, const struct date_span *span, uint32_t from,
+                                 uint32_t until, uint32_t counting)
 {
     struct block_range range = blocks_between(span, from, until);
     uint32_t holes = until - from - counting;
@@ -163,8 +163,8 @@ static void count_all_common(struct trending_names *names, const struct trending
     names->baseline = cleared(names->baseline, &names->baseline_capacity, count);
     for (size_t i = 0; i < rows->span_count; i++) {
         const struct date_span *span = &rows->spans[i];
-        count_between(names->window, span, span->window, span->end, span->window_articles);
-        count_between(names->baseline, span, span->start, span->window, span->baseline_articles);
+        count_common_between(names->window, span, span->window, span->end, span->window_articles);
+        count_common_between(names->baseline, span, span->start, span->window, span->baseline_articles);
     }
 }
 
@@ -175,6 +175,8 @@ struct rare_filter {
     const uint8_t *sketch;
     uint8_t fewest;
 };
+
+static const struct rare_filter all_rare = {NULL, 0};
 
 static uint32_t sketch_place(uint16_t mark)
 {
@@ -421,7 +423,7 @@ void trending_names_add_common(struct trending_names *names, const struct trendi
         uint32_t place = names->places[i];
         const struct date_span *span = span_with(names, place);
         if (span == NULL)
-            continue; /* none was counted */
+            continue; /* only of damaged counts */
         const struct features *features = &span->slice->features;
         uint32_t number = features->timeline.common[place];
         if (!names->all_kinds && !query->kinds[features->kinds[number]])
@@ -438,9 +440,9 @@ static uint32_t appears_earlier(const struct date_span *span, uint32_t earlier)
     return earlier > span->start && date_span_counts(span, earlier - 1);
 }
 
-static void choose_rare(struct trending_names *names, const struct trending_query *query,
-                        const struct date_span *main, bool only_repeated)
+static void choose_rare(struct trending_names *names, const struct trending_query *query, bool only_repeated)
 {
+    const struct date_span *main = names->span;
     candidates_reserve(names, names->main.touched_count);
     for (size_t i = 0; i < names->main.touched_count; i++) {
         uint32_t number = names->main.touched[i];
@@ -458,7 +460,7 @@ static struct rare_filter filter_rare(struct trending_names *names, const struct
 {
     const struct trending_rows *rows = names->rows;
     if (query->min_articles <= 1)
-        return (struct rare_filter){NULL, 0};
+        return all_rare;
     if (names->sketch == NULL)
         names->sketch = memory_allocate(TRENDING_SKETCH);
     memset(names->sketch, 0, TRENDING_SKETCH);
@@ -501,7 +503,6 @@ static bool is_in_one_slice(const struct trending_rows *rows)
 bool trending_names_find(struct trending_names *names, const struct trending_rows *rows,
                          const struct trending_query *query, const struct trending_result *result)
 {
-    static const struct rare_filter all = {NULL, 0};
     names->count = 0;
     names->rows = rows;
     names->span = main_span(rows);
@@ -517,10 +518,10 @@ bool trending_names_find(struct trending_names *names, const struct trending_row
     if (only_repeated)
         count_repeated(&names->main, names->span);
     else if (is_one)
-        count_rare(&names->main, names->span, &all);
+        count_rare(&names->main, names->span, &all_rare);
     else
         count_everywhere(names, query);
-    choose_rare(names, query, names->span, only_repeated);
+    choose_rare(names, query, only_repeated);
     return true;
 }
 

@@ -9,7 +9,8 @@
  * more articles a day cost little. If it lies in several, a sketch is made first: one counter for all names
  * with the same mark, which says how often each appears at most (Cormode and Muthukrishnan 2005, "An improved
  * data stream summary: the count-min sketch", with one row). What can appear often enough is counted by its
- * number in the main slice, that with the most articles in the window. One thread at a time.
+ * number in the main slice, that with the most articles in the window. Of tens of thousands of articles the
+ * sketch tells nothing any more, and all rare names are looked up. One thread at a time.
  */
 #ifndef STORYD_RELATED_TRENDING_NAMES_H
 #define STORYD_RELATED_TRENDING_NAMES_H
@@ -32,7 +33,7 @@ struct trending_candidate {
     uint8_t bucket;               /* the higher the better the score can be, about */
 };
 
-/* How many articles of the window have each rare name of one slice. */
+/* How many articles of the window have each rare name, by its number in one slice. */
 struct name_counts {
     uint32_t *rare; /* by their features' numbers; all zero when not in use */
     size_t rare_capacity;

@@ -23,7 +23,7 @@ static int set_up(void **state)
 {
     struct fixture *fixture = memory_zeroed(1, sizeof *fixture);
     fixture->random.state = 21;
-    fixture->epoch = epoch_of(4, 0, NULL, NULL, 0);
+    fixture->epoch = epoch_of_corpus(4, fixture->random, 150);
     for (uint32_t i = 0; i < 3; i++)
         fixture->slices[i] = slice_at_random(&fixture->random, fixture->epoch, 10 + i * 190, 3, 50);
     *state = fixture;
@@ -209,6 +209,27 @@ static struct slice *join(const struct fixture *fixture, struct slice *const *sl
     return joined;
 }
 
+/* Each place is that of the epoch, and names that stand there are the joined slice's own numbers. */
+static void check_common(const struct fixture *fixture, const struct slice *slice)
+{
+    const struct dictionary *common = &fixture->epoch->statistics.common;
+    const struct timeline *timeline = &slice->features.timeline;
+    uint32_t found = 0;
+    assert_int_equal(timeline->common_count, common->count);
+    for (uint32_t place = 0; place < common->count; place++) {
+        size_t length;
+        size_t expected_length;
+        const char *expected = dictionary_term(common, place, &expected_length);
+        if (timeline->common[place] == TIMELINE_NONE)
+            continue;
+        const char *term = dictionary_term(&slice->features.terms, timeline->common[place], &length);
+        assert_int_equal(length, expected_length);
+        assert_memory_equal(term, expected, length);
+        found++;
+    }
+    assert_true(found > 20);
+}
+
 /* Rows dead by the revision go; those that died after it stay and are dead again once inherited. */
 static void joining_drops_rows_dead_as_of_a_revision(void **state)
 {
@@ -226,6 +247,7 @@ static void joining_drops_rows_dead_as_of_a_revision(void **state)
     }
     struct slice *joined = join(fixture, fixture->slices, 3, 1000);
     assert_int_equal(joined->features.epoch, 4);
+    check_common(fixture, joined);
     assert_int_equal(joined->rows->count, living);
     assert_int_equal(atomic_load(&joined->shared->dead), 0);
     for (size_t i = 0; i < 3; i++)
