@@ -59,8 +59,10 @@ static struct slice *with_copies(struct fixture *fixture, struct slice *slice)
     return result;
 }
 
+enum fate { ALL_LIVE, SOME_DIED, SOME_DIED_OR_ARE_COPIES };
+
 /* `epoch_articles`: the epoch's; without any no name is common. */
-static int set_up_sizes(void **state, const uint32_t *sizes, uint32_t epoch_articles, bool all_live)
+static int set_up_sizes(void **state, const uint32_t *sizes, uint32_t epoch_articles, enum fate fate)
 {
     struct fixture *fixture = memory_zeroed(1, sizeof *fixture);
     fixture->random = (struct random){.state = 7, .small_towns = true};
@@ -69,10 +71,10 @@ static int set_up_sizes(void **state, const uint32_t *sizes, uint32_t epoch_arti
     uint32_t docid = 1;
     for (size_t i = 0; i < SLICES; i++) {
         fixture->slices[i] = slice_at_random(&fixture->random, fixture->epoch, docid, 3, sizes[i]);
-        if (!all_live) {
+        if (fate != ALL_LIVE)
             kill_some(fixture, fixture->slices[i]);
+        if (fate == SOME_DIED_OR_ARE_COPIES)
             fixture->slices[i] = with_copies(fixture, fixture->slices[i]);
-        }
         docid += 3 * sizes[i] + 10;
     }
     fixture->snapshot = (struct snapshot){
@@ -86,28 +88,35 @@ static int set_up_sizes(void **state, const uint32_t *sizes, uint32_t epoch_arti
 static int set_up(void **state)
 {
     static const uint32_t sizes[SLICES] = {900, 1, 300, 40, 3};
-    return set_up_sizes(state, sizes, 0, false);
+    return set_up_sizes(state, sizes, 0, SOME_DIED_OR_ARE_COPIES);
 }
 
 /* The first slice is so large that its timeline has running counts. */
 static int set_up_large(void **state)
 {
     static const uint32_t sizes[SLICES] = {4000, 1, 300, 40, 3};
-    return set_up_sizes(state, sizes, 4000, false);
+    return set_up_sizes(state, sizes, 4000, SOME_DIED_OR_ARE_COPIES);
 }
 
 /* Several have them. */
 static int set_up_several(void **state)
 {
     static const uint32_t sizes[SLICES] = {1100, 2, 900, 1300, 30};
-    return set_up_sizes(state, sizes, 3000, false);
+    return set_up_sizes(state, sizes, 3000, SOME_DIED_OR_ARE_COPIES);
 }
 
 /* All articles count: the running counts tell most. */
 static int set_up_live(void **state)
 {
     static const uint32_t sizes[SLICES] = {4000, 1, 300, 40, 3};
-    return set_up_sizes(state, sizes, 4000, true);
+    return set_up_sizes(state, sizes, 4000, ALL_LIVE);
+}
+
+/* One article in six does not count, so whole blocks are counted and those taken back. */
+static int set_up_dead(void **state)
+{
+    static const uint32_t sizes[SLICES] = {3000, 1, 900, 40, 3};
+    return set_up_sizes(state, sizes, 3500, SOME_DIED);
 }
 
 static int tear_down(void **state)
@@ -481,6 +490,47 @@ static void names_are_the_same_in_all_slices(void **state)
     assert_true(fixture->copies > 300);
 }
 
+static void the_dead_are_taken_back_from_whole_blocks(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t found = 0;
+    for (int i = 0; i < 12; i++) {
+        struct trending_query query = query_at(fixture, moment(fixture));
+        query.window = (int64_t)(60 + random_below(&fixture->random, 100)) * DAY;
+        query.baseline = (int64_t)(60 + random_below(&fixture->random, 150)) * DAY;
+        query.min_articles = 1 + (uint32_t)i % 4;
+        found += compare(fixture, &query);
+    }
+    assert_true(found > 300);
+}
+
+/* The window lies in one slice: there those are found that three articles have. The baseline lies in two. */
+static void the_baseline_may_begin_in_another_slice(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct dated_tags early[] = {{"2025-06-02", "'First','Second'"},
+                                              {"2025-06-03", "'First'"},
+                                              {"2025-06-04", "'Third','First'"},
+                                              {"2025-06-05", "'Second'"}};
+    static const struct dated_tags late[] = {
+        {"2025-06-06", "'Third'"},         {"2025-06-07", "'Second'"},
+        {"2025-06-16", "'First','Third'"}, {"2025-06-16", "'First','Second','Third'"},
+        {"2025-06-16", "'First','Third'"}, {"2025-06-16", "'Second','Third'"},
+        {"2025-06-16", "'Second'"}};
+    struct slice *slices[] = {slice_of_tags(fixture->epoch, 10, early, 4),
+                              slice_of_tags(fixture->epoch, 20, late, 7)};
+    struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = fixture->epoch};
+    struct trending_query query = query_at(fixture, 0);
+    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
+    query.snapshot = &snapshot;
+    query.window = 2 * DAY;
+    query.baseline = 14 * DAY;
+    query.min_articles = 3;
+    assert_int_equal(compare(fixture, &query), 3);
+    slice_release(slices[0]);
+    slice_release(slices[1]);
+}
+
 /* The main slice, with most of the window, does not have the name. */
 static void a_common_name_may_be_missing_in_the_main_slice(void **state)
 {
@@ -804,6 +854,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(three_articles_from_edge_to_edge_are_enough, set_up_large, tear_down),
         cmocka_unit_test_setup_teardown(three_articles_are_found_among_many_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_are_the_same_in_all_slices, set_up_several, tear_down),
+        cmocka_unit_test_setup_teardown(the_dead_are_taken_back_from_whole_blocks, set_up_dead, tear_down),
+        cmocka_unit_test_setup_teardown(the_baseline_may_begin_in_another_slice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_common_name_may_be_missing_in_the_main_slice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_with_the_same_mark_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whole_blocks_with_a_filter, set_up_large, tear_down),
