@@ -367,7 +367,7 @@ class Bench:
                               f"{DEFAULT_ARTICLES:,}", "trending-same", dates,
                               {"window_days": window, "baseline_days": baseline})
         slices = self.daemon.ask("STATS")["index"]["slices"]
-        self.trending_row(f"TRENDING of the last days ({slices} slices)", "trending-newest",
+        self.trending_row(f"TRENDING of the last days (slices: {slices})", "trending-newest",
                           request_sets.newest_dates(self.corpus, self.articles), {})
         self.trending_row("TRENDING with all articles outside", "trending-empty", ["1900-01-01"], {},
                           goal=f"<= {EMPTY_US} us: independent of the number of articles")
