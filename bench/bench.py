@@ -359,7 +359,8 @@ class Bench:
     def section_trending(self):
         """Its time may depend on what lies in window and baseline, not on what lies outside: with more articles in the
         same years it is also measured over as many as there are in its time with 200,000."""
-        dates = request_sets.dates(self.corpus, self.articles)
+        published = request_sets.dates(self.corpus, self.articles)
+        dates = request_sets.some_dates(published)
         self.trending_row("TRENDING, 2 days against 14", "trending", dates, {})
         if self.articles != DEFAULT_ARTICLES:
             window, baseline = (round(days * DEFAULT_ARTICLES / self.articles, 3) for days in (2, 14))
@@ -368,7 +369,7 @@ class Bench:
                               {"window_days": window, "baseline_days": baseline})
         slices = self.daemon.ask("STATS")["index"]["slices"]
         self.trending_row(f"TRENDING of the last days (slices: {slices})", "trending-newest",
-                          request_sets.newest_dates(self.corpus, self.articles), {})
+                          request_sets.newest_dates(published), {})
         self.trending_row("TRENDING with all articles outside", "trending-empty", ["1900-01-01"], {},
                           goal=f"<= {EMPTY_US} us: independent of the number of articles")
 

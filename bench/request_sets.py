@@ -70,19 +70,19 @@ def _filtered(corpus, article, chance):
     return _search(" AND ".join(words), sort="newest", filter={"tags": tags, "published": span})
 
 
-def _all_dates(path, count):
+def dates(path, count):
+    """When articles of a sample were published."""
     return [article["published"] for article in _articles(path, max(1, count // COUNTED)) if article.get("published")]
 
 
-def dates(path, count):
-    """When articles of a sample were published: many where there is much news."""
-    found = _all_dates(path, count)
+def some_dates(found):
+    """Many where there is much news."""
     return random.Random(20250911).sample(found, min(REQUESTS, len(found)))
 
 
-def newest_dates(path, count):
+def newest_dates(found):
     """The last days, as who asks of today does: they are often in several slices of the index."""
-    return sorted(_all_dates(path, count))[-NEWEST:]
+    return sorted(found)[-NEWEST:]
 
 
 def make(path, count):

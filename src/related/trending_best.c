@@ -30,40 +30,21 @@ struct measuring {
 
 /* ---- a name's articles ---- */
 
-/* The candidate's number in the slice; DICTIONARY_NONE also if nothing of the slice lies in [from, until). */
-static uint32_t number_between(const struct trending_candidate *candidate, const struct date_span *span,
-                               uint32_t from, uint32_t until)
-{
-    if (from == until)
-        return DICTIONARY_NONE;
-    return span == candidate->span ? candidate->number
-                                   : trending_number_in(candidate, &span->slice->features);
-}
-
 #define PLACE_NONE UINT32_MAX
 
-/* `*place` becomes where the window begins in the name's list of the candidate's own slice; unless that has
- * no articles in it. */
-static uint32_t count_in_window(const struct trending_rows *rows, const struct trending_candidate *candidate,
-                                uint32_t *place)
+/* The whole window lies in the candidate's own slice: `*place` becomes where it begins in the name's list. */
+static uint32_t count_in_window(const struct trending_candidate *candidate, uint32_t *place)
 {
+    const struct date_span *span = candidate->span;
+    const struct timeline *timeline = &span->slice->features.timeline;
+    uint32_t end = timeline->list_starts[candidate->number + 1];
     uint32_t count = 0;
-    for (size_t i = 0; i < rows->span_count; i++) {
-        const struct date_span *span = &rows->spans[i];
-        const struct timeline *timeline = &span->slice->features.timeline;
-        uint32_t number = number_between(candidate, span, span->window, span->end);
-        if (number == DICTIONARY_NONE)
-            continue;
-        uint32_t end = timeline->list_starts[number + 1];
-        uint32_t at = timeline_find(timeline, number, span->window);
-        if (span == candidate->span)
-            *place = at;
-        for (; at < end; at++) {
-            uint32_t position = TIMELINE_POSITION(timeline->lists[at]);
-            if (position >= span->end)
-                break;
-            count += date_span_counts(span, position);
-        }
+    *place = timeline_find(timeline, candidate->number, span->window);
+    for (uint32_t at = *place; at < end; at++) {
+        uint32_t position = TIMELINE_POSITION(timeline->lists[at]);
+        if (position >= span->end)
+            break;
+        count += date_span_counts(span, position);
     }
     return count;
 }
@@ -92,7 +73,9 @@ static uint32_t count_baseline(const struct measuring *measuring, const struct t
     for (size_t i = 0; i < rows->span_count && count < enough; i++) {
         const struct date_span *span = &rows->spans[i];
         const struct timeline *timeline = &span->slice->features.timeline;
-        uint32_t number = number_between(candidate, span, span->start, span->window);
+        if (span->start == span->window)
+            continue;
+        uint32_t number = trending_number_in(candidate, &span->slice->features);
         if (number == DICTIONARY_NONE)
             continue;
         bool is_known = span == candidate->span && place != PLACE_NONE;
@@ -253,7 +236,7 @@ static bool count_rare(struct measuring *measuring, struct trending_candidate *c
 {
     uint32_t place = PLACE_NONE;
     if (candidate->is_bound)
-        candidate->window = count_in_window(measuring->rows, candidate, &place);
+        candidate->window = count_in_window(candidate, &place);
     candidate->is_bound = false;
     if (candidate->window < measuring->query->min_articles)
         return false;

@@ -28,7 +28,7 @@ struct trending_candidate {
     uint32_t window;              /* articles in it; if it is a bound, until counted, at most */
     uint32_t baseline;            /* articles in it; of a rare name, until counted, at least */
     uint32_t place;               /* among the common ones; TRENDING_RARE */
-    bool is_bound;                /* `window` is not the number yet */
+    bool is_bound;                /* `window` is not the number yet; all of it lies in this slice */
     bool is_chosen;               /* to be measured */
     uint8_t bucket;               /* the higher the better the score can be, about */
 };

@@ -356,21 +356,36 @@ static void counts_are_those_of_the_slow_way(void **state)
     assert_true(fixture->copies > 300);
 }
 
+/* Times of a length at random, in days: from `least` on, `more` at most longer. */
+struct lengths {
+    uint32_t least;
+    uint32_t more;
+};
+
+/* Names that are found of so many requests, each at some moment. */
+static size_t compare_at_random(struct fixture *fixture, int requests, struct lengths window,
+                                struct lengths baseline)
+{
+    size_t found = 0;
+    for (int i = 0; i < requests; i++) {
+        struct trending_query query = query_at(fixture, moment(fixture));
+        query.window = (int64_t)(window.least + random_below(&fixture->random, window.more)) * DAY;
+        query.baseline = (int64_t)(baseline.least + random_below(&fixture->random, baseline.more)) * DAY;
+        query.min_articles = 1 + (uint32_t)i % 4;
+        query.limit = i % 2 == 0 ? 5 : NAMES_MAX;
+        found += compare(fixture, &query);
+    }
+    return found;
+}
+
 static void whole_blocks_are_counted_as_their_articles(void **state)
 {
     struct fixture *fixture = *state;
     const struct timeline *timeline = &fixture->slices[0]->features.timeline;
     assert_true(timeline->common_count > 20 && timeline->rare_starts[timeline->positions] > 20);
-    size_t found = 0;
-    for (int i = 0; i < 12; i++) {
-        struct trending_query query = query_at(fixture, moment(fixture));
-        fixture->snapshot.slice_count = i % 3 == 0 ? 1 : SLICES;
-        query.window = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
-        query.baseline = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
-        query.min_articles = 1 + (uint32_t)i % 4;
-        query.limit = i % 2 == 0 ? 5 : NAMES_MAX;
-        found += compare(fixture, &query);
-    }
+    size_t found = compare_at_random(fixture, 8, (struct lengths){10, 150}, (struct lengths){10, 150});
+    fixture->snapshot.slice_count = 1;
+    found += compare_at_random(fixture, 8, (struct lengths){10, 150}, (struct lengths){10, 150});
     assert_true(found > 300);
     assert_true(fixture->copies > 300);
 }
@@ -477,15 +492,7 @@ static void names_are_the_same_in_all_slices(void **state)
     struct fixture *fixture = *state;
     const struct timeline *timeline = &fixture->slices[0]->features.timeline;
     assert_true(timeline->common_count > 20 && timeline->blocks > 0);
-    size_t found = 0;
-    for (int i = 0; i < 24; i++) {
-        struct trending_query query = query_at(fixture, moment(fixture));
-        query.window = (int64_t)(5 + random_below(&fixture->random, 100)) * DAY;
-        query.baseline = (int64_t)(10 + random_below(&fixture->random, 150)) * DAY;
-        query.min_articles = 1 + (uint32_t)i % 4;
-        query.limit = i % 2 == 0 ? 5 : NAMES_MAX;
-        found += compare(fixture, &query);
-    }
+    size_t found = compare_at_random(fixture, 24, (struct lengths){5, 100}, (struct lengths){10, 150});
     assert_true(found > 300);
     assert_true(fixture->copies > 300);
 }
@@ -493,15 +500,21 @@ static void names_are_the_same_in_all_slices(void **state)
 static void the_dead_are_taken_back_from_whole_blocks(void **state)
 {
     struct fixture *fixture = *state;
-    size_t found = 0;
-    for (int i = 0; i < 12; i++) {
-        struct trending_query query = query_at(fixture, moment(fixture));
-        query.window = (int64_t)(60 + random_below(&fixture->random, 100)) * DAY;
-        query.baseline = (int64_t)(60 + random_below(&fixture->random, 150)) * DAY;
-        query.min_articles = 1 + (uint32_t)i % 4;
-        found += compare(fixture, &query);
-    }
+    size_t found = compare_at_random(fixture, 12, (struct lengths){60, 100}, (struct lengths){60, 150});
     assert_true(found > 300);
+}
+
+/* 2 days against 14, up to the 17th of June. */
+static struct trending_query query_of_june(const struct fixture *fixture, const struct snapshot *snapshot,
+                                           uint32_t min_articles)
+{
+    struct trending_query query = query_at(fixture, 0);
+    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
+    query.snapshot = snapshot;
+    query.window = 2 * DAY;
+    query.baseline = 14 * DAY;
+    query.min_articles = min_articles;
+    return query;
 }
 
 /* The window lies in one slice: there those are found that three articles have. The baseline lies in two. */
@@ -520,12 +533,7 @@ static void the_baseline_may_begin_in_another_slice(void **state)
     struct slice *slices[] = {slice_of_tags(fixture->epoch, 10, early, 4),
                               slice_of_tags(fixture->epoch, 20, late, 7)};
     struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = fixture->epoch};
-    struct trending_query query = query_at(fixture, 0);
-    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
-    query.snapshot = &snapshot;
-    query.window = 2 * DAY;
-    query.baseline = 14 * DAY;
-    query.min_articles = 3;
+    struct trending_query query = query_of_june(fixture, &snapshot, 3);
     assert_int_equal(compare(fixture, &query), 3);
     slice_release(slices[0]);
     slice_release(slices[1]);
@@ -547,12 +555,7 @@ static void a_common_name_may_be_missing_in_the_main_slice(void **state)
     struct epoch *epoch = epoch_of(1, 1000, terms, frequencies, 2);
     struct slice *slices[] = {slice_of_tags(epoch, 10, others, 3), slice_of_tags(epoch, 20, most, 5)};
     struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = epoch};
-    struct trending_query query = query_at(fixture, 0);
-    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
-    query.snapshot = &snapshot;
-    query.window = 2 * DAY;
-    query.baseline = 14 * DAY;
-    query.min_articles = 2;
+    struct trending_query query = query_of_june(fixture, &snapshot, 2);
     uint32_t elsewhere = dictionary_find(&epoch->statistics.common, terms[0], 10, hash_bytes(terms[0], 10));
     assert_true(slices[0]->features.timeline.common[elsewhere] != TIMELINE_NONE);
     assert_true(slices[1]->features.timeline.common[elsewhere] == TIMELINE_NONE);
@@ -588,13 +591,9 @@ static void names_with_the_same_mark_are_told_apart(void **state)
     struct slice *slices[] = {slice_of_tags(fixture->epoch, 10, early, 2),
                               slice_of_tags(fixture->epoch, 20, late, 3)};
     struct snapshot snapshot = {.revision = 100, .slices = slices, .slice_count = 2, .epoch = fixture->epoch};
-    struct trending_query query = query_at(fixture, 0);
+    struct trending_query query = query_of_june(fixture, &snapshot, 3);
     assert_int_equal(slices[0]->features.timeline.rare_marks[0] % TRENDING_SKETCH, mark_of(first));
     assert_int_equal(slices[1]->features.timeline.rare_marks[0] % TRENDING_SKETCH, mark_of(second));
-    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
-    query.snapshot = &snapshot;
-    query.window = 2 * DAY;
-    query.min_articles = 3;
     assert_int_equal(compare(fixture, &query), 1);
     struct trending_result result = run(fixture, &query);
     assert_memory_equal(result.names[0].display, "Thrice", 6);
@@ -771,11 +770,7 @@ static void copies_of_a_story_count_once(void **state)
 static void expect_first(struct fixture *fixture, const struct snapshot *snapshot, const char *name,
                          uint32_t window, uint32_t baseline)
 {
-    struct trending_query query = query_at(fixture, 0);
-    assert_true(date_parse("2025-06-17", 10, &query.at, NULL));
-    query.snapshot = snapshot;
-    query.window = 2 * DAY;
-    query.baseline = 14 * DAY;
+    struct trending_query query = query_of_june(fixture, snapshot, 1);
     query.limit = 1;
     for (query.min_articles = 1; query.min_articles <= 3; query.min_articles++) {
         struct trending_result result = run(fixture, &query);
